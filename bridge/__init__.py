@@ -1,0 +1,1 @@
+"""Everything between the devices and the plant."""

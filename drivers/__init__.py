@@ -1,0 +1,1 @@
+"""How to talk to one device: the driver contract and the drivers."""

@@ -1,0 +1,139 @@
+"""The driver contract: how the bridge talks to any device.
+
+A *driver* knows one protocol; it is data and pure functions until a *link* is opened. A link is
+one physical connection (a TCP endpoint, an OPC UA session) that serves one or more devices. A
+driver never reconnects, never backs off, never logs per value and never decides what a lost
+connection means for hosts: `bridge/link.py` does, once, for all of them.
+
+Drivers are found by the entry point group ``tagbridge.drivers``; one of another distribution
+imports only ``drivers`` and ``mappings``. Every driver must pass `drivers/contract.py`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from mappings.batch import Batch
+from mappings.errors import Fault
+from mappings.tags import Tag
+
+Clock = Callable[[], int]
+"""Milliseconds since 1970, UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A named set of tags behind a link; ``options`` is the driver's own block, validated."""
+
+    name: str
+    options: BaseModel
+    tags: tuple[Tag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One link to open: where, how, and the devices behind it.
+
+    ``url`` is the endpoint as written; ``options`` is the driver's link model, validated.
+    ``login`` holds the user name and password with secrets resolved, or None.
+    """
+
+    name: str
+    url: str
+    options: BaseModel
+    devices: tuple[Device, ...]
+    login: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUp:
+    """The device answers, and every tag of it has been reported since the link was opened.
+
+    Reported means: a value or a BAD quality went out in a `Batch` before this event.
+    """
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDown:
+    """The device stopped answering while its link lives; the link goes on trying by itself.
+
+    ``reason`` is one line for people, ``remedy`` what to check.
+    """
+
+    device: str
+    reason: str
+    remedy: str = ""
+
+
+Event = Batch | DeviceUp | DeviceDown
+
+
+class LinkError(Exception):
+    """The link cannot be opened, or has ended; says what was seen and what to check.
+
+    ``str(error)`` is one line for people. Anything else that a link raises is a bug of the driver
+    or a hostile peer: it ends that link too, and is logged with its traceback.
+    """
+
+    def __init__(self, seen: str, remedy: str = "") -> None:
+        super().__init__(seen)
+        self.seen = seen
+        self.remedy = remedy
+
+
+class Link(Protocol):
+    """One open connection."""
+
+    def events(self) -> AsyncIterator[Event]:
+        """What the devices say, until the link ends with `LinkError`.
+
+        Called once. After each (re)open every tag is reported once at least, changed or not;
+        afterwards a tag may be left out as long as it did not change. Times never run backwards
+        for a point. A device that does not answer does not delay the others for longer than
+        one timeout each time it is tried.
+        """
+        ...
+
+
+class Driver(Protocol):
+    """One protocol. Everything but `open` is pure."""
+
+    name: str
+    """The key of the block in the plant file: ``modbus``."""
+    schemes: frozenset[str]
+    """Endpoint schemes of this driver: ``tcp``."""
+    device_model: type[BaseModel]
+    """Keys of the block in a device, without ``endpoint`` and ``link``."""
+    link_model: type[BaseModel]
+    """Keys of a link besides ``endpoint`` and what every link has. A device with an endpoint of
+    its own has these keys in its block too."""
+
+    def check_tag(self, tag: Tag, options: BaseModel) -> list[Fault]:
+        """What is wrong with this row's address, type and order, offline.
+
+        ``Fault.field`` is ``address``, ``type`` or ``order``.
+        """
+        ...
+
+    def check_device(self, device: Device) -> list[tuple[int, Fault]]:
+        """What is wrong between rows (overlaps), each with the tag's index in ``device.tags``.
+
+        Only rows that `check_tag` passed are in ``device``.
+        """
+        ...
+
+    def check_link(self, devices: Sequence[Device]) -> list[tuple[int, Fault]]:
+        """What is wrong between devices of one link, with the device's index.
+
+        A unit id that occurs twice, say; ``Fault.field`` is a key of the driver block.
+        """
+        ...
+
+    def open(self, endpoint: Endpoint, now_ms: Clock) -> AbstractAsyncContextManager[Link]:
+        """Connect; entering raises `LinkError` if that fails; leaving disconnects quickly."""
+        ...

@@ -1,0 +1,36 @@
+"""Batch: what one poll or one notification said, as parallel columns.
+
+Columns, not an object for each value, because the cost of a gateway is in per-value objects. One
+shape serves raw values on the way in and metric values on the way to outbox and encoder.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Value = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The values of some points of one device.
+
+    ``points[i]`` is a point index of the device, ``values[i]`` its value, ``times_ms[i]`` when the
+    value was true (milliseconds since 1970, UTC). A point may occur several times: its values
+    are then in the order in which they were true. Drivers give the same ``points`` object for
+    the same set of points, so that per-set plans can be looked up instead of built.
+
+    ``qualities`` None means that every value is GOOD; ``natives`` (the protocol's own code: OPC UA
+    StatusCode, Modbus exception, 0 for none) None means that every code is 0. A value that is not
+    GOOD may be None: "no value, the last one stands". A GOOD value is never None.
+    Nobody changes a batch after handing it on.
+    """
+
+    device: str
+    points: tuple[int, ...]
+    values: Sequence[Value]
+    times_ms: Sequence[int]
+    qualities: Sequence[int] | None = None
+    natives: Sequence[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.points)

@@ -1,0 +1,1 @@
+"""The configuration that users edit: reader with positions, schema, problems, definitions."""

@@ -1,0 +1,1 @@
+"""Independent witnesses: simulated devices and a simulated Sparkplug host."""
