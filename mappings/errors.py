@@ -5,9 +5,9 @@ whoever knows (the reader, a driver's address grammar); the reader adds file, li
 makes it a `mappings.plant.problems.Problem`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

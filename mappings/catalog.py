@@ -1,0 +1,83 @@
+"""The catalog: the last emitted value of every point, as columns for each device.
+
+*Emitted* means handed on by the mapper, not merely read: a birth shows these values, and the
+deadband compares with them, so a host's picture and ours cannot drift apart. One sample goes
+through `DeviceCatalog.update` and the outbox's append in one synchronous step.
+"""
+
+from collections.abc import Iterable
+
+from mappings.batch import Batch, Value
+from mappings.quality import BAD, GOOD
+
+
+class DeviceCatalog:
+    """Columns indexed by point: value, time (ms since 1970, UTC), quality, native code.
+
+    A point that was never read is None, BAD, at time 0. ``not_good`` holds the points whose
+    quality is not GOOD, so that the common case, all good, is one test.
+    """
+
+    __slots__ = ("_spans", "natives", "not_good", "qualities", "times_ms", "values")
+
+    def __init__(self, size: int) -> None:
+        self.values: list[Value] = [None] * size
+        self.times_ms: list[int] = [0] * size
+        self.qualities: list[int] = [BAD] * size
+        self.natives: list[int] = [0] * size
+        self.not_good: set[int] = set(range(size))
+        self._spans: dict[int, tuple[tuple[int, ...], slice]] = {}
+
+    def know(self, points: tuple[int, ...]) -> slice | None:
+        """Remember a set of points that comes again and again; its span, if it has no gaps.
+
+        Spans let whole columns be copied instead of single values. Sets are recognised by
+        identity; the reference kept here makes sure that no other tuple can take its place.
+        """
+        first = points[0] if points else 0
+        if points != tuple(range(first, first + len(points))):
+            return None
+        span = slice(first, first + len(points))
+        self._spans[id(points)] = (points, span)
+        return span
+
+    def update(self, batch: Batch) -> None:
+        """Take over what the mapper emitted. Values are final: a BAD one carries the last."""
+        points = batch.points
+        if batch.qualities is None and batch.natives is None and not self.not_good:
+            known = self._spans.get(id(points))
+            if known is not None and known[0] is points:
+                self.values[known[1]] = batch.values
+                self.times_ms[known[1]] = batch.times_ms
+                return
+            values, times_ms = self.values, self.times_ms
+            for point, value, time_ms in zip(points, batch.values, batch.times_ms, strict=True):
+                values[point] = value
+                times_ms[point] = time_ms
+            return
+        size = len(points)
+        qualities = batch.qualities if batch.qualities is not None else [GOOD] * size
+        natives = batch.natives if batch.natives is not None else [0] * size
+        rows = zip(points, batch.values, batch.times_ms, qualities, natives, strict=True)
+        for point, value, time_ms, quality, native in rows:
+            self.values[point] = value
+            self.times_ms[point] = time_ms
+            self.qualities[point] = quality
+            self.natives[point] = native
+            if quality == GOOD:
+                self.not_good.discard(point)
+            else:
+                self.not_good.add(point)
+
+
+class Catalog:
+    """The columns of all devices, by device name; ``""`` is the edge node itself."""
+
+    __slots__ = ("devices",)
+
+    def __init__(self, sizes: Iterable[tuple[str, int]]) -> None:
+        self.devices = {name: DeviceCatalog(size) for name, size in sizes}
+
+    def update(self, batch: Batch) -> None:
+        """Take over what the mapper emitted for one device."""
+        self.devices[batch.device].update(batch)

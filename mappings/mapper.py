@@ -1,0 +1,237 @@
+"""The mapping engine: batches of raw values in, batches of metric values out; pure.
+
+`Mapper.apply` transforms, judges (a number that is not finite is no value) and reports by
+exception against the catalog, that is against what was last emitted. `Mapper.due` says what
+maximum silence owes when nothing arrives. Nothing here knows a clock or a protocol.
+
+What is known about a set of points that comes again with every scan is worked out once, in a
+`_Plan`: then a column of good values costs a few passes in C. Everything unusual (a quality, a
+point twice in one batch, the first values) takes the slow, plain way, value by value.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
+from math import isfinite
+from operator import itemgetter
+from typing import Any
+
+from mappings.batch import Batch, Value
+from mappings.catalog import Catalog, DeviceCatalog
+from mappings.datatypes import FLOATS
+from mappings.deadband import changed_of
+from mappings.quality import BAD, GOOD
+from mappings.tags import Metric
+from mappings.transforms import line_of, transform_of
+
+_MOST_PLANS = 256  # sets of points kept for each device; a driver has a few, one for each scan
+
+
+class _Plan:
+    """What is known about one set of points."""
+
+    __slots__ = ("changed", "floats", "gather", "points", "silent", "span", "transform", "unique")
+
+    def __init__(
+        self, points: tuple[int, ...], metrics: Sequence[Metric], catalog: DeviceCatalog
+    ) -> None:
+        chosen = [metrics[p] for p in points]
+        self.points = points
+        self.unique = len(set(points)) == len(points)
+        self.span = catalog.know(points)
+        # One index makes itemgetter give a bare value, so a single point is gathered by its span.
+        self.gather = itemgetter(*points) if len(points) > 1 else None
+        self.transform = transform_of([line_of(m) for m in chosen])
+        self.changed = changed_of([m.deadband for m in chosen])
+        floats = [i for i, m in enumerate(chosen) if m.datatype in FLOATS]
+        self.floats = None if len(floats) == len(chosen) else floats
+        self.silent = [i for i, m in enumerate(chosen) if m.max_silence_ms]
+
+    def finite(self, column: Sequence[Any]) -> bool:
+        """Whether no float is NaN or infinite: a sum that is finite has finite terms."""
+        if self.floats is None:
+            return isfinite(sum(column))
+        return isfinite(sum([column[i] for i in self.floats]))
+
+
+class _DeviceMap:
+    """The mapping of one device."""
+
+    __slots__ = ("catalog", "held", "lines", "metrics", "name", "plans", "sent_ms", "silences")
+
+    def __init__(self, name: str, metrics: Sequence[Metric], catalog: DeviceCatalog) -> None:
+        self.name = name
+        self.metrics = metrics
+        self.catalog = catalog
+        self.lines = [line_of(m) for m in metrics]
+        self.plans: dict[int, _Plan] = {}
+        self.silences = [(p, m.max_silence_ms) for p, m in enumerate(metrics) if m.max_silence_ms]
+        self.sent_ms = [0] * len(metrics)
+        # What the deadband held back last, for points with a maximum silence: point -> value, time.
+        self.held: dict[int, tuple[Value, int]] = {}
+
+    def plan(self, points: tuple[int, ...]) -> _Plan:
+        plan = self.plans.get(id(points))
+        if plan is None or plan.points is not points:
+            plan = _Plan(points, self.metrics, self.catalog)
+            if len(self.plans) < _MOST_PLANS:  # the plan keeps the tuple, so its id stays taken
+                self.plans[id(points)] = plan
+        return plan
+
+    def apply(self, batch: Batch, now_ms: int) -> Batch | None:
+        if (
+            batch.qualities is None
+            and batch.natives is None
+            and not self.catalog.not_good
+            and batch.points
+        ):
+            plan = self.plan(batch.points)
+            if plan.unique and (plan.gather is not None or plan.span is not None):
+                column = plan.transform(batch.values) if plan.transform else batch.values
+                if plan.finite(column):
+                    return self._fast(batch, plan, column, now_ms)
+        return self._slow(batch, now_ms)
+
+    def _fast(self, batch: Batch, plan: _Plan, column: Sequence[Any], now_ms: int) -> Batch | None:
+        values = self.catalog.values
+        last = values[plan.span] if plan.span is not None else plan.gather(values)  # type: ignore[misc]  # one of the two is there, by apply()
+        flags = plan.changed(column, last)
+        if plan.silent:
+            self._note_silent(batch, plan, column, flags, now_ms)
+        if all(flags):
+            return Batch(batch.device, batch.points, column, batch.times_ms)
+        if not any(flags):
+            return None
+        return Batch(
+            batch.device,
+            tuple(compress(batch.points, flags)),
+            list(compress(column, flags)),
+            list(compress(batch.times_ms, flags)),
+        )
+
+    def _note_silent(
+        self, batch: Batch, plan: _Plan, column: Sequence[Any], flags: list[bool], now_ms: int
+    ) -> None:
+        for i in plan.silent:
+            point = batch.points[i]
+            if flags[i]:
+                self.sent_ms[point] = now_ms
+                self.held.pop(point, None)
+            else:
+                self.held[point] = (column[i], batch.times_ms[i])
+
+    def _slow(self, batch: Batch, now_ms: int) -> Batch | None:
+        size = len(batch.points)
+        qualities = batch.qualities if batch.qualities is not None else [GOOD] * size
+        natives = batch.natives if batch.natives is not None else [0] * size
+        catalog = self.catalog
+        emitted: dict[int, tuple[Value, int, int]] = {}  # point -> value, quality, native so far
+        out: list[tuple[int, Value, int, int, int]] = []
+        rows = zip(batch.points, batch.values, batch.times_ms, qualities, natives, strict=True)
+        for point, raw, time_ms, said, native in rows:
+            last = emitted.get(point) or (
+                catalog.values[point],
+                catalog.qualities[point],
+                catalog.natives[point],
+            )
+            value, quality = self._judge(point, raw, said, last[0])
+            metric = self.metrics[point]
+            if (quality, native) == last[1:] and not _differs(value, last[0], metric.deadband):
+                if metric.max_silence_ms:
+                    self.held[point] = (value, time_ms)
+                continue
+            emitted[point] = (value, quality, native)
+            out.append((point, value, time_ms, quality, native))
+            self.sent_ms[point] = now_ms
+            self.held.pop(point, None)
+        return _batch_of(batch.device, out)
+
+    def _judge(self, point: int, raw: Value, quality: int, last: Value) -> tuple[Value, int]:
+        """The metric value and its quality; what is no value leaves the last one, BAD."""
+        if quality == BAD or raw is None:
+            return last, quality if quality != GOOD else BAD
+        line = self.lines[point]
+        value = raw if line is None else line.apply(raw)  # type: ignore[arg-type]  # a line is never on text
+        if isinstance(value, float) and not isfinite(value):
+            return last, BAD
+        return value, quality
+
+    def due(self, now_ms: int) -> Batch | None:
+        catalog = self.catalog
+        out: list[tuple[int, Value, int, int, int]] = []
+        for point, silence_ms in self.silences:
+            if now_ms - self.sent_ms[point] < silence_ms:
+                continue
+            last_ms = catalog.times_ms[point]
+            if last_ms == 0:
+                continue  # never read: there is nothing to repeat
+            held = self.held.pop(point, None)
+            if held is not None and held[1] > last_ms:
+                value, time_ms = held
+            else:
+                value, time_ms = catalog.values[point], max(now_ms, last_ms)
+            quality, native = catalog.qualities[point], catalog.natives[point]
+            out.append((point, value, time_ms, quality, native))
+            self.sent_ms[point] = now_ms
+        return _batch_of(self.name, out)
+
+
+def _differs(value: Any, last: Any, deadband: float) -> bool:
+    if deadband and value is not None and last is not None:
+        return bool(abs(value - last) > deadband)
+    return bool(value != last)
+
+
+def _batch_of(device: str, rows: Sequence[tuple[int, Value, int, int, int]]) -> Batch | None:
+    if not rows:
+        return None
+    points, values, times_ms, qualities, natives = zip(*rows, strict=True)
+    good = all(quality == GOOD for quality in qualities)
+    return Batch(
+        device,
+        points,
+        values,
+        times_ms,
+        None if good else qualities,
+        natives if any(natives) else None,
+    )
+
+
+class Mapper:
+    """All devices' mappings over one catalog.
+
+    The caller hands what `apply` and `due` return to `Catalog.update` before it calls again.
+    """
+
+    def __init__(self, devices: Mapping[str, Sequence[Metric]], catalog: Catalog) -> None:
+        self._devices = {
+            name: _DeviceMap(name, metrics, catalog.devices[name])
+            for name, metrics in devices.items()
+        }
+
+    def apply(self, batch: Batch, now_ms: int) -> Batch | None:
+        """What of a raw batch is to be published; None for nothing.
+
+        Emitted values are final: a value that is not GOOD because there is none carries the last
+        value (None if there never was one). The result has the same ``points`` object when every
+        value passed.
+        """
+        return self._devices[batch.device].apply(batch, now_ms)
+
+    def due(self, devices: Iterable[str], now_ms: int) -> list[Batch]:
+        """What maximum silence owes for these devices: those that are up.
+
+        The value is the last one received, with its time when it is newer than the last
+        published one, else with ``now_ms``: the device is up and did not report a change.
+        """
+        batches = (self._devices[name].due(now_ms) for name in devices)
+        return [batch for batch in batches if batch is not None]
+
+    def lost(self, device: str, now_ms: int) -> Batch | None:
+        """One record that makes every point of a lost device BAD; None if all are already."""
+        catalog = self._devices[device].catalog
+        rows = [
+            (p, catalog.values[p], max(now_ms, catalog.times_ms[p]), BAD, 0)
+            for p, quality in enumerate(catalog.qualities)
+            if quality != BAD
+        ]
+        return _batch_of(device, rows)
