@@ -22,7 +22,8 @@ class Batch:
     ``qualities`` None means that every value is GOOD; ``natives`` (the protocol's own code: OPC UA
     StatusCode, Modbus exception, 0 for none) None means that every code is 0. A value that is not
     GOOD may be None: "no value, the last one stands". A GOOD value is never None.
-    Nobody changes a batch after handing it on.
+    ``late`` is the mapper's word for values older than what it emitted of their points before:
+    they are history, not the present. Nobody changes a batch after handing it on.
     """
 
     device: str
@@ -31,6 +32,7 @@ class Batch:
     times_ms: Sequence[int]
     qualities: Sequence[int] | None = None
     natives: Sequence[int] | None = None
+    late: bool = False
 
     def __len__(self) -> int:
         return len(self.points)

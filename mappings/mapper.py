@@ -12,7 +12,7 @@ point twice in one batch, the first values) takes the slow, plain way, value by 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from math import isfinite
-from operator import itemgetter
+from operator import itemgetter, lt
 from typing import Any
 
 from mappings.batch import Batch, Value
@@ -24,6 +24,9 @@ from mappings.tags import Metric
 from mappings.transforms import line_of, transform_of
 
 _MOST_PLANS = 256  # sets of points kept for each device; a driver has a few, one for each scan
+
+
+_Row = tuple[int, Value, int, int, int]  # point, value, time (ms), quality, native code
 
 
 class _Plan:
@@ -45,6 +48,13 @@ class _Plan:
         floats = [i for i, m in enumerate(chosen) if m.datatype in FLOATS]
         self.floats = None if len(floats) == len(chosen) else floats
         self.silent = [i for i, m in enumerate(chosen) if m.max_silence_ms]
+
+    def column_of(self, values: list[Any]) -> Sequence[Any]:
+        """These points' entries of a device's column; there is a span or a gather."""
+        if self.span is not None:
+            return values[self.span]
+        assert self.gather is not None
+        return self.gather(values)  # type: ignore[no-any-return]  # several indexes give a tuple
 
     def finite(self, column: Sequence[Any]) -> bool:
         """Whether no float is NaN or infinite: a sum that is finite has finite terms."""
@@ -77,7 +87,7 @@ class _DeviceMap:
                 self.plans[id(points)] = plan
         return plan
 
-    def apply(self, batch: Batch, now_ms: int) -> Batch | None:
+    def apply(self, batch: Batch, now_ms: int) -> list[Batch]:
         if (
             batch.qualities is None
             and batch.natives is None
@@ -119,31 +129,37 @@ class _DeviceMap:
             else:
                 self.held[point] = (column[i], batch.times_ms[i])
 
-    def _slow(self, batch: Batch, now_ms: int) -> Batch | None:
+    def _slow(self, batch: Batch, now_ms: int) -> list[Batch]:
         size = len(batch.points)
         qualities = batch.qualities if batch.qualities is not None else [GOOD] * size
         natives = batch.natives if batch.natives is not None else [0] * size
         catalog = self.catalog
-        emitted: dict[int, tuple[Value, int, int]] = {}  # point -> value, quality, native so far
-        out: list[tuple[int, Value, int, int, int]] = []
+        emitted: dict[int, tuple[Value, int, int, int]] = {}  # value, quality, native, time so far
+        out: list[_Row] = []
+        late: list[_Row] = []
         rows = zip(batch.points, batch.values, batch.times_ms, qualities, natives, strict=True)
         for point, raw, time_ms, said, native in rows:
             last = emitted.get(point) or (
                 catalog.values[point],
                 catalog.qualities[point],
                 catalog.natives[point],
+                catalog.times_ms[point],
             )
             value, quality = self._judge(point, raw, said, last[0])
+            if time_ms < last[3]:
+                late.append((point, value, time_ms, quality, native))
+                continue
             metric = self.metrics[point]
-            if (quality, native) == last[1:] and not _differs(value, last[0], metric.deadband):
+            if (quality, native) == last[1:3] and not _differs(value, last[0], metric.deadband):
                 if metric.max_silence_ms:
                     self.held[point] = (value, time_ms)
                 continue
-            emitted[point] = (value, quality, native)
+            emitted[point] = (value, quality, native, time_ms)
             out.append((point, value, time_ms, quality, native))
             self.sent_ms[point] = now_ms
             self.held.pop(point, None)
-        return _batch_of(batch.device, out)
+        batches = (_batch_of(batch.device, out), _batch_of(batch.device, late, late=True))
+        return [made for made in batches if made is not None]
 
     def _judge(self, point: int, raw: Value, quality: int, last: Value) -> tuple[Value, int]:
         """The metric value and its quality; what is no value leaves the last one, BAD."""
@@ -157,7 +173,7 @@ class _DeviceMap:
 
     def due(self, now_ms: int) -> Batch | None:
         catalog = self.catalog
-        out: list[tuple[int, Value, int, int, int]] = []
+        out: list[_Row] = []
         for point, silence_ms in self.silences:
             if now_ms - self.sent_ms[point] < silence_ms:
                 continue
@@ -181,7 +197,7 @@ def _differs(value: Any, last: Any, deadband: float) -> bool:
     return bool(value != last)
 
 
-def _batch_of(device: str, rows: Sequence[tuple[int, Value, int, int, int]]) -> Batch | None:
+def _batch_of(device: str, rows: Sequence[_Row], *, late: bool = False) -> Batch | None:
     if not rows:
         return None
     points, values, times_ms, qualities, natives = zip(*rows, strict=True)
@@ -193,13 +209,15 @@ def _batch_of(device: str, rows: Sequence[tuple[int, Value, int, int, int]]) -> 
         times_ms,
         None if good else qualities,
         natives if any(natives) else None,
+        late,
     )
 
 
 class Mapper:
     """All devices' mappings over one catalog.
 
-    The caller hands what `apply` and `due` return to `Catalog.update` before it calls again.
+    The caller hands what `apply`, `due` and `lost` return to `Catalog.update` (but for late
+    batches) before it calls again.
     """
 
     def __init__(self, devices: Mapping[str, Sequence[Metric]], catalog: Catalog) -> None:
@@ -208,12 +226,13 @@ class Mapper:
             for name, metrics in devices.items()
         }
 
-    def apply(self, batch: Batch, now_ms: int) -> Batch | None:
-        """What of a raw batch is to be published; None for nothing.
+    def apply(self, batch: Batch, now_ms: int) -> list[Batch]:
+        """What of a raw batch is to be published: nothing, a batch, rarely a late one beside it.
 
         Emitted values are final: a value that is not GOOD because there is none carries the last
         value (None if there never was one). The result has the same ``points`` object when every
-        value passed.
+        value passed. A value older than the last emitted one of its point comes in a batch marked
+        ``late``: it belongs into the history, not into the catalog.
         """
         return self._devices[batch.device].apply(batch, now_ms)
 

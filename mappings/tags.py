@@ -8,6 +8,8 @@ n, the *point index*, names both in every `Batch` of that device.
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from pydantic import BaseModel
+
 from mappings.datatypes import DataType
 
 
@@ -25,6 +27,15 @@ class Tag:
     wire_type: str
     order: str = ""
     scan_ms: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A named set of tags behind a link; ``options`` is the driver's own block, validated."""
+
+    name: str
+    options: BaseModel
+    tags: tuple[Tag, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,9 @@ class Engine:
         points = self.points if points is None else points
         times = list(t) if isinstance(t, list) else [t] * len(points)
         batch = Batch("D", points, values, times, qualities, natives)
-        return self.take(self.mapper.apply(batch, now if now is not None else times[0]))
+        emitted = self.mapper.apply(batch, now if now is not None else times[0])
+        assert not any(made.late for made in emitted)
+        return self.take(emitted[0] if emitted else None)
 
     def take(self, emitted):
         if emitted is not None:
@@ -173,9 +175,8 @@ def test_fast_and_slow_way_agree() -> None:
             rng.choice("xyz"), rng.choice([1, 2, nan if step % 50 == 0 else 3]),
         ]  # fmt: skip
         left = fast.apply(values, t=step)
-        right = slow.take(
-            slow.mapper._devices["D"]._slow(Batch("D", slow.points, values, [step] * 6), step)
-        )
+        plain = slow.mapper._devices["D"]._slow(Batch("D", slow.points, values, [step] * 6), step)
+        right = slow.take(plain[0] if plain else None)
         assert (left is None) == (right is None)
         if left is not None:
             assert left.points == right.points
@@ -195,3 +196,14 @@ def test_the_catalog_recognises_sets_of_points_by_identity_only() -> None:
     assert engine.catalog.devices["D"].values == [10.0, 20.0, 30.0]
     engine.apply([31.0, 11.0, 21.0], points=shuffled, t=3)
     assert engine.catalog.devices["D"].values == [11.0, 21.0, 31.0]
+
+
+def test_a_value_older_than_the_last_emitted_one_is_late_and_leaves_the_catalog_alone() -> None:
+    engine = Engine(metric("a"), metric("b"))
+    engine.apply([1.0, 2.0], t=5_000)
+    batch = Batch("D", engine.points, [7.0, 8.0], [4_999, 5_001])
+    now, late = engine.mapper.apply(batch, 6_000)
+    assert (now.points, list(now.values), now.late) == ((1,), [8.0], False)
+    assert (late.points, list(late.values), late.late) == ((0,), [7.0], True)
+    engine.take(now)
+    assert engine.apply([1.0, 8.0], t=6_000) is None
