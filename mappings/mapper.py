@@ -97,14 +97,14 @@ class _DeviceMap:
             plan = self.plan(batch.points)
             if plan.unique and (plan.gather is not None or plan.span is not None):
                 column = plan.transform(batch.values) if plan.transform else batch.values
-                if plan.finite(column):
-                    return self._fast(batch, plan, column, now_ms)
+                late = any(map(lt, batch.times_ms, plan.column_of(self.catalog.times_ms)))
+                if not late and plan.finite(column):
+                    emitted = self._fast(batch, plan, column, now_ms)
+                    return [emitted] if emitted is not None else []
         return self._slow(batch, now_ms)
 
     def _fast(self, batch: Batch, plan: _Plan, column: Sequence[Any], now_ms: int) -> Batch | None:
-        values = self.catalog.values
-        last = values[plan.span] if plan.span is not None else plan.gather(values)  # type: ignore[misc]  # one of the two is there, by apply()
-        flags = plan.changed(column, last)
+        flags = plan.changed(column, plan.column_of(self.catalog.values))
         if plan.silent:
             self._note_silent(batch, plan, column, flags, now_ms)
         if all(flags):
