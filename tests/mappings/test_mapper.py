@@ -192,9 +192,9 @@ def test_the_catalog_recognises_sets_of_points_by_identity_only() -> None:
     engine = Engine(metric("a"), metric("b"), metric("c"))
     engine.apply([1.0, 2.0, 3.0])
     shuffled = (2, 0, 1)
-    engine.apply([30.0, 10.0, 20.0], points=shuffled, t=2)
+    engine.apply([30.0, 10.0, 20.0], points=shuffled, t=2_000)
     assert engine.catalog.devices["D"].values == [10.0, 20.0, 30.0]
-    engine.apply([31.0, 11.0, 21.0], points=shuffled, t=3)
+    engine.apply([31.0, 11.0, 21.0], points=shuffled, t=3_000)
     assert engine.catalog.devices["D"].values == [11.0, 21.0, 31.0]
 
 
