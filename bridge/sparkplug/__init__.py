@@ -1,0 +1,1 @@
+"""Sparkplug B: names, payloads, the session and the edge node."""

@@ -1,0 +1,203 @@
+"""Births, deaths and commands: the rare payloads, by way of the protobuf runtime.
+
+Data payloads, the frequent ones, have a path of their own (`bridge.sparkplug.encoder`). What goes
+into which field of the wire (Sparkplug 3.0, section 6.4.16):
+
+- Int8, Int16, Int32: ``int_value``, an unsigned field; negative values are sign-extended to 32
+  bits, as Ignition and Tahu write them. Read with any width: masked first, then signed.
+- UInt8, UInt16, UInt32: ``int_value``; a UInt32 is accepted in ``long_value`` too, where Tahu
+  puts it.
+- Int64 in two's complement, UInt64, DateTime in milliseconds: ``long_value``.
+- No value: ``is_null`` and the data type, no value field.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from bridge.sparkplug.messages import DecodeError, Metric, Payload
+from bridge.sparkplug.topics import BD_SEQ
+from mappings.batch import Value
+from mappings.datatypes import INTEGERS, SIGNED, DataType, integer_range
+
+VALUE_FIELDS: Mapping[DataType, str] = MappingProxyType(
+    {
+        DataType.INT8: "int_value",
+        DataType.INT16: "int_value",
+        DataType.INT32: "int_value",
+        DataType.INT64: "long_value",
+        DataType.UINT8: "int_value",
+        DataType.UINT16: "int_value",
+        DataType.UINT32: "int_value",
+        DataType.UINT64: "long_value",
+        DataType.FLOAT: "float_value",
+        DataType.DOUBLE: "double_value",
+        DataType.BOOLEAN: "boolean_value",
+        DataType.STRING: "string_value",
+        DataType.DATETIME: "long_value",
+        DataType.TEXT: "string_value",
+    }
+)
+_MASKS = {"int_value": 0xFFFF_FFFF, "long_value": 0xFFFF_FFFF_FFFF_FFFF}
+_NO_PROPERTIES: Mapping[str, tuple[DataType, Value]] = MappingProxyType({})
+
+
+class PayloadError(ValueError):
+    """A payload that came from outside cannot be understood; the text says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BirthMetric:
+    """A metric as a birth tells it; ``value`` None is told as null.
+
+    ``properties`` are the metric's properties by name, each with its type.
+    """
+
+    name: str
+    datatype: DataType
+    value: Value
+    timestamp_ms: int
+    alias: int | None = None
+    properties: Mapping[str, tuple[DataType, Value]] = field(default=_NO_PROPERTIES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandMetric:
+    """One metric of an NCMD or DCMD, named by name or by alias (both None: by neither).
+
+    ``value`` is as it stands in ``field`` ("boolean_value", ...): integers unsigned, because a
+    command need not say its type; `typed_value` reads it as the type of the metric meant. Both are
+    None when the command carries null, and ``value`` alone for a kind that no scalar metric has
+    ("dataset_value", "template_value").
+    """
+
+    name: str | None
+    alias: int | None
+    field: str | None
+    value: bool | int | float | str | bytes | None
+    datatype: int | None = None
+    timestamp_ms: int | None = None
+    is_historical: bool = False
+
+
+def wire_value(datatype: DataType, value: bool | float | str) -> bool | int | float | str:
+    """A value as it goes into its field: integers masked to the field, texts made valid UTF-8.
+
+    A lone surrogate, which no UTF-8 can carry, becomes "?". A value that does not fit its type is
+    the mapper's matter; here it is cut to the field and never raises.
+    """
+    mask = _MASKS.get(VALUE_FIELDS[datatype])
+    if mask is not None:
+        return int(value) & mask
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    return bool(value) if datatype is DataType.BOOLEAN else value
+
+
+def typed_value(datatype: DataType, field_name: str, value: object) -> bool | int | float | str:
+    """A value out of the field ``field_name`` as a value of ``datatype``.
+
+    Integers of any width are masked and signed; whole doubles are not taken for integers. Raises
+    `PayloadError` when field and type do not fit or the value is outside of the type.
+    """
+    if datatype in INTEGERS or datatype is DataType.DATETIME:
+        return _typed_integer(datatype, field_name, value)
+    expected = VALUE_FIELDS[datatype]
+    widened = {field_name, expected} == {"float_value", "double_value"}
+    if (field_name == expected or widened) and isinstance(value, bool | float | str):
+        return value
+    raise PayloadError(f"a {datatype.name} is expected in {expected}, seen in {field_name}")
+
+
+def _typed_integer(datatype: DataType, field_name: str, value: object) -> int:
+    if field_name not in _MASKS or not isinstance(value, int):
+        expected = VALUE_FIELDS[datatype]
+        raise PayloadError(f"a {datatype.name} is expected in {expected}, seen in {field_name}")
+    if datatype is DataType.DATETIME:
+        return value
+    low, high = integer_range(datatype)
+    bits = 32 if field_name == "int_value" else 64
+    if datatype in SIGNED:
+        # 0xFF and 0xFFFFFFFF are both -1 of an Int8: the specification is silent on the width.
+        width = high.bit_length() + 1
+        if value >> width == 0:
+            bits = width
+        if value >> bits - 1:
+            value -= 1 << bits
+    if not low <= value <= high:
+        raise PayloadError(f"{value} is outside of {datatype.name}, {low} to {high}")
+    return value
+
+
+def encode_birth(metrics: Iterable[BirthMetric], *, timestamp_ms: int, seq: int) -> bytes:
+    """The payload of an NBIRTH or DBIRTH (tck-id-topics-nbirth-metrics, -dbirth-metrics)."""
+    payload = Payload(timestamp=timestamp_ms, seq=seq)
+    for metric in metrics:
+        message = payload.metrics.add(
+            name=_text(metric.name), timestamp=metric.timestamp_ms, datatype=int(metric.datatype)
+        )
+        if metric.alias is not None:
+            message.alias = metric.alias
+        _set_value(message, metric.datatype, metric.value)
+        for key, (datatype, value) in metric.properties.items():
+            message.properties.keys.append(_text(key))
+            _set_value(message.properties.values.add(type=int(datatype)), datatype, value)
+    return bytes(payload.SerializeToString())
+
+
+def encode_node_death(bd_seq: int) -> bytes:
+    """The payload of an NDEATH: bdSeq and nothing else (tck-id-topics-ndeath-payload, -seq).
+
+    Without a timestamp: the same bytes are the Will, which is written at CONNECT and sent hours
+    later, and a time that is wrong by hours is worse than none.
+    """
+    metric = Metric(name=BD_SEQ, datatype=int(DataType.INT64), long_value=bd_seq)
+    return bytes(Payload(metrics=[metric]).SerializeToString())
+
+
+def encode_device_death(*, timestamp_ms: int, seq: int) -> bytes:
+    """The payload of a DDEATH (tck-id-payloads-ddeath-timestamp, -ddeath-seq)."""
+    return bytes(Payload(timestamp=timestamp_ms, seq=seq).SerializeToString())
+
+
+def decode_command(payload: bytes) -> list[CommandMetric]:
+    """The metrics of an NCMD or DCMD. Whatever the bytes are, nothing but `PayloadError` is raised.
+
+    Neither seq nor any timestamp is required: hosts in the field leave them out.
+    """
+    try:
+        return [_command_metric(metric) for metric in Payload.FromString(payload).metrics]
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"not a Sparkplug payload: {error}") from error
+
+
+def _command_metric(metric: Any) -> CommandMetric:
+    field_name: str | None = None if metric.is_null else metric.WhichOneof("value")
+    value = None
+    if field_name is not None and field_name not in {"dataset_value", "template_value"}:
+        value = getattr(metric, field_name)
+    name = metric.name if metric.HasField("name") else None
+    # The runtime gives text that is no UTF-8 as bytes.
+    if isinstance(name, bytes) or (field_name == "string_value" and isinstance(value, bytes)):
+        raise PayloadError("not a Sparkplug payload: text that is not UTF-8")
+    return CommandMetric(
+        name=name,
+        alias=metric.alias if metric.HasField("alias") else None,
+        field=field_name,
+        value=value,
+        datatype=metric.datatype if metric.HasField("datatype") else None,
+        timestamp_ms=metric.timestamp if metric.HasField("timestamp") else None,
+        is_historical=metric.is_historical,
+    )
+
+
+def _set_value(message: Any, datatype: DataType, value: Value) -> None:
+    if value is None:
+        message.is_null = True
+    else:
+        setattr(message, VALUE_FIELDS[datatype], wire_value(datatype, value))
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
