@@ -9,7 +9,7 @@ Drivers are found by the entry point group ``tagbridge.drivers``; one of another
 imports only ``drivers`` and ``mappings``. Every driver must pass `drivers/contract.py`.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,20 +17,24 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from mappings.batch import Batch
-from mappings.errors import Fault
-from mappings.tags import Tag
+from mappings.plant.grammar import Grammar
+from mappings.tags import Device
+
+__all__ = [
+    "Clock",
+    "Device",
+    "DeviceDown",
+    "DeviceUp",
+    "Driver",
+    "Endpoint",
+    "Event",
+    "Grammar",
+    "Link",
+    "LinkError",
+]
 
 Clock = Callable[[], int]
 """Milliseconds since 1970, UTC."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """A named set of tags behind a link; ``options`` is the driver's own block, validated."""
-
-    name: str
-    options: BaseModel
-    tags: tuple[Tag, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,39 +104,11 @@ class Link(Protocol):
         ...
 
 
-class Driver(Protocol):
-    """One protocol. Everything but `open` is pure."""
+class Driver(Grammar, Protocol):
+    """One protocol. Everything but `open` is pure.
 
-    name: str
-    """The key of the block in the plant file: ``modbus``."""
-    schemes: frozenset[str]
-    """Endpoint schemes of this driver: ``tcp``."""
-    device_model: type[BaseModel]
-    """Keys of the block in a device, without ``endpoint`` and ``link``."""
-    link_model: type[BaseModel]
-    """Keys of a link besides ``endpoint`` and what every link has. A device with an endpoint of
-    its own has these keys in its block too."""
-
-    def check_tag(self, tag: Tag, options: BaseModel) -> list[Fault]:
-        """What is wrong with this row's address, type and order, offline.
-
-        ``Fault.field`` is ``address``, ``type`` or ``order``.
-        """
-        ...
-
-    def check_device(self, device: Device) -> list[tuple[int, Fault]]:
-        """What is wrong between rows (overlaps), each with the tag's index in ``device.tags``.
-
-        Only rows that `check_tag` passed are in ``device``.
-        """
-        ...
-
-    def check_link(self, devices: Sequence[Device]) -> list[tuple[int, Fault]]:
-        """What is wrong between devices of one link, with the device's index.
-
-        A unit id that occurs twice, say; ``Fault.field`` is a key of the driver block.
-        """
-        ...
+    Its name, schemes, models and checks, which need no device, are its `Grammar`.
+    """
 
     def open(self, endpoint: Endpoint, now_ms: Clock) -> AbstractAsyncContextManager[Link]:
         """Connect; entering raises `LinkError` if that fails; leaving disconnects quickly."""

@@ -164,7 +164,10 @@ def _yes_no(value: object) -> object:
 
 
 def lasting(at_least: str, at_most: str) -> AfterValidator:
-    """Both bounds, inclusive, of a duration: ``Annotated[Duration, lasting("100ms", "1min")]``."""
+    """Bounds for a duration, both inclusive, to stand beside `Duration` in an annotation.
+
+    ``Annotated[Duration, lasting("100ms", "1min")]``.
+    """
     least_ms, most_ms = _duration(at_least), _duration(at_most)
     assert isinstance(least_ms, int)
     assert isinstance(most_ms, int)
