@@ -1,0 +1,240 @@
+"""Supervision of one link: open it, hand on what it says, and open it again when it ends.
+
+This is the one place that reconnects to devices, and the one place where a link's failures are
+caught, whatever they are: `drivers.driver.LinkError`, an exception that nobody named, a batch
+that breaks the contract. Each ends this link alone. What a lost link means is decided here too:
+a device that has been silent for ``down_after_ms`` is down, and its receiver is told so once.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from bridge.backoff import Backoff
+from drivers.driver import Clock, Device, DeviceDown, DeviceUp, Driver, Endpoint, LinkError
+from mappings.batch import Batch
+from mappings.datatypes import DataType, wire_type
+from mappings.quality import GOOD
+
+_FIRST_DELAY_S = 0.5
+_MOST_DELAY_S = 10.0
+_BIRTH_PATIENCE_S = 5.0
+
+_PYTHON_TYPES: dict[DataType, tuple[type, ...]] = {
+    DataType.FLOAT: (float,),
+    DataType.DOUBLE: (float,),
+    DataType.BOOLEAN: (bool,),
+    DataType.STRING: (str,),
+}
+
+
+class Receiver(Protocol):
+    """Who takes what the links say: the gateway.
+
+    Its methods never raise: a fault behind them is the shared core's, which stops the process and
+    must not be mistaken for a link's.
+    """
+
+    def accept(self, batch: Batch) -> None:
+        """Values arrived."""
+        ...
+
+    def device_up(self, device: str) -> None:
+        """The device's values are complete, or it has answered for long enough to be born."""
+        ...
+
+    def device_down(self, device: str) -> None:
+        """The device has not answered for ``down_after_ms``."""
+        ...
+
+
+class _Watch:
+    """One device's presence, and the border that its batches cross."""
+
+    def __init__(
+        self,
+        device: Device,
+        receiver: Receiver,
+        down_after_s: float,
+        log: structlog.stdlib.BoundLogger,
+    ) -> None:
+        self.device = device
+        self._receiver = receiver
+        self._down_after_s = down_after_s
+        self._log = log.bind(device=device.name)
+        self._types = [_python_types(tag.wire_type) for tag in device.tags]
+        self._sets: dict[int, tuple[tuple[int, ...], tuple[type, ...] | None]] = {}
+        self.is_up = False
+        self._answering = False
+        self._timer: asyncio.TimerHandle | None = None  # until down, or until born without a scan
+
+    def heard(self, batch: Batch) -> None:
+        """A batch: hand it on; the first one starts the patience for a full scan."""
+        self.check(batch)
+        self._receiver.accept(batch)
+        if not self._answering and any(quality == GOOD for quality in batch.qualities or (GOOD,)):
+            self._answering = True
+            if not self.is_up:
+                self._arm(_BIRTH_PATIENCE_S, self.up)
+
+    def up(self) -> None:
+        """Every tag was reported, or patience ended."""
+        self._answering = True
+        self._disarm()
+        if not self.is_up:
+            self.is_up = True
+            self._log.info("device up")
+            self._receiver.device_up(self.device.name)
+
+    def silent(self, reason: str, remedy: str) -> None:
+        """It does not answer any more; down unless it comes back in time."""
+        if self._answering or (self._timer is None and not self.is_up):
+            self._log.warning("device silent", reason=reason, remedy=remedy)
+        self._answering = False
+        if self.is_up:
+            if self._timer is None:
+                self._arm(self._down_after_s, self._down)
+        else:
+            self._disarm()
+
+    def stop(self) -> None:
+        """No more words about this device."""
+        self._disarm()
+
+    def _down(self) -> None:
+        self._timer = None
+        self.is_up = False
+        self._log.warning("device down", after_s=self._down_after_s)
+        self._receiver.device_down(self.device.name)
+
+    def _arm(self, delay_s: float, then: Callable[[], None]) -> None:
+        self._disarm()
+        self._timer = asyncio.get_running_loop().call_later(delay_s, then)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def check(self, batch: Batch) -> None:
+        """Refuse a batch that breaks the contract, before it can hurt what all links share."""
+        points, values = batch.points, batch.values
+        size = len(points)
+        if len(values) != size or len(batch.times_ms) != size:
+            raise ContractError(f"{batch.device}: columns of different lengths")
+        known = self._sets.get(id(points))
+        if known is None or known[0] is not points:
+            known = (points, self._common_types(points))
+            if len(self._sets) < 256:
+                self._sets[id(points)] = known
+        if batch.qualities is not None:
+            if len(batch.qualities) != size:
+                raise ContractError(f"{batch.device}: columns of different lengths")
+            rows = zip(points, values, batch.qualities, strict=True)
+            fits = all(
+                isinstance(value, self._types[point]) or (value is None and quality != GOOD)
+                for point, value, quality in rows
+            )
+        elif known[1] is not None:
+            fits = {*map(type, values)}.issubset(known[1])
+        else:
+            fits = all(map(isinstance, values, [self._types[p] for p in points]))
+        if not fits:
+            raise ContractError(f"{batch.device}: a value is not of its tag's type")
+
+    def _common_types(self, points: tuple[int, ...]) -> tuple[type, ...] | None:
+        if points and not 0 <= min(points) <= max(points) < len(self._types):
+            raise ContractError(f"{self.device.name}: a point index that no tag has")
+        types = {self._types[p] for p in points}
+        return types.pop() if len(types) == 1 else None
+
+
+class ContractError(Exception):
+    """A driver handed over what its contract forbids."""
+
+
+def _python_types(word: str) -> tuple[type, ...]:
+    wire = wire_type(word)
+    assert wire is not None, word  # the plant reader refused any other
+    return _PYTHON_TYPES.get(wire.datatype, (int,))
+
+
+async def supervise(
+    driver: Driver,
+    endpoint: Endpoint,
+    receiver: Receiver,
+    *,
+    now_ms: Clock,
+    down_after_ms: int,
+    backoff: Backoff | None = None,
+) -> None:
+    """Keep one link open until cancelled. One log line for each change of its state.
+
+    A failure that repeats is logged when it first happens and when it changes, not each time.
+    """
+    log = structlog.stdlib.get_logger("link").bind(link=endpoint.name, endpoint=endpoint.url)
+    backoff = backoff or Backoff(first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S)
+    watches = {
+        device.name: _Watch(device, receiver, down_after_ms / 1000, log)
+        for device in endpoint.devices
+    }
+    told = ""
+    try:
+        while True:
+            failure = await _one_connection(driver, endpoint, watches, now_ms, log, backoff)
+            # A link that proved itself is news again when it fails, even in the same words.
+            told = "" if backoff.fresh else told
+            seen, remedy = _words(failure)
+            if seen != told:
+                if isinstance(failure, LinkError):
+                    log.warning("link lost", reason=seen, remedy=remedy)
+                else:
+                    log.error("link failed", reason=seen, remedy=remedy, exc_info=failure)
+                told = seen
+            for watch in watches.values():
+                watch.silent(seen, remedy)
+            delay_s = backoff.next_s()
+            log.debug("link waits", delay_s=round(delay_s, 2))
+            await asyncio.sleep(delay_s)
+    finally:
+        for watch in watches.values():
+            watch.stop()
+
+
+async def _one_connection(
+    driver: Driver,
+    endpoint: Endpoint,
+    watches: dict[str, _Watch],
+    now_ms: Clock,
+    log: structlog.stdlib.BoundLogger,
+    backoff: Backoff,
+) -> Exception:
+    """Open, hand on until the link ends, close; returns why it ended."""
+    try:
+        async with driver.open(endpoint, now_ms) as link:
+            log.info("link up", devices=len(watches))
+            async for event in link.events():
+                watch = watches[event.device]
+                if isinstance(event, Batch):
+                    watch.heard(event)
+                elif isinstance(event, DeviceUp):
+                    backoff.reset()
+                    watch.up()
+                elif isinstance(event, DeviceDown):
+                    watch.silent(event.reason, event.remedy)
+                else:
+                    return ContractError(f"no event of the contract: {event!r:.100}")
+        return LinkError("the link ended without saying why", "this is a fault of the driver")
+    except Exception as error:  # noqa: BLE001  # the one place where a link's failures are caught
+        return error
+
+
+def _words(failure: Exception) -> tuple[str, str]:
+    if isinstance(failure, LinkError):
+        return failure.seen, failure.remedy
+    return (
+        f"{type(failure).__name__}: {failure}",
+        "a fault of the driver or a peer that breaks its protocol; the other links run on",
+    )
