@@ -1,0 +1,15 @@
+"""MQTT transport: connect, subscribe, publish, fence. The one door to aiomqtt and paho."""
+
+from bridge.mqtt.connection import Connection, OnMessage
+from bridge.mqtt.errors import ConnectionLost, ConnectionRefused, SubscriptionRefused
+from bridge.mqtt.server import Server, Will
+
+__all__ = [
+    "Connection",
+    "ConnectionLost",
+    "ConnectionRefused",
+    "OnMessage",
+    "Server",
+    "SubscriptionRefused",
+    "Will",
+]

@@ -1,0 +1,352 @@
+"""One MQTT 3.1.1 connection, from CONNECT to its end, and never a second one.
+
+A new connection is a new object with a new client inside, so that nothing of an old one can be
+sent again: neither its will nor its messages. Whoever wants to be connected again opens again.
+
+Publishing is QoS 0, as Sparkplug asks, and therefore says nothing about arrival. The *fence* does:
+an UNSUBSCRIBE from a filter that was never subscribed, which the broker must answer, and answers in
+order on the same connection. Its answer says that the broker has read everything published before
+(not that anybody received it).
+
+aiomqtt connects and subscribes; paho underneath publishes and carries the fence, because aiomqtt
+waits per message, warns above ten calls in flight, and lets each hang for its full timeout when
+the broker has gone. Here everything that waits ends with `ConnectionLost` as the connection ends.
+"""
+
+import asyncio
+import fcntl
+import logging
+import math
+import struct
+import termios
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Self, TypeVar
+
+import aiomqtt
+import paho.mqtt.client as paho
+
+from bridge.mqtt.errors import (
+    CLIENT_ID_REMEDY,
+    ConnectionLost,
+    ConnectionRefused,
+    SubscriptionRefused,
+)
+from bridge.mqtt.server import Server, Will
+from bridge.mqtt.wire import Wire
+
+OnMessage = Callable[[str, bytes, bool], None]
+"""Topic, payload, retained: called in the event loop, in the order of arrival."""
+
+FENCE_FILTER = "tagbridge/fence"
+"""Never subscribed, so that unsubscribing changes nothing."""
+
+T = TypeVar("T")
+
+# What the libraries would log is either said by the exceptions here, or noise.
+_SILENT = logging.Logger("bridge.mqtt.silent", logging.CRITICAL + 1)  # noqa: LOG001  (outside the tree)
+
+
+class Connection:
+    """An open connection; `open` makes it, `disconnect` or `abort` ends it.
+
+    As an async context manager it aborts what is still open at the end of the block.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        client_id: str,
+        will: Will | None,
+        keep_alive_s: int,
+        login: tuple[str, str] | None,
+        on_message: OnMessage,
+    ) -> None:
+        """Prepare; use `open`."""
+        self.server = server
+        self.client_id = client_id
+        self._on_message = on_message
+        self._client = aiomqtt.Client(
+            server.host,
+            server.port,
+            identifier=client_id,
+            username=login[0] if login else None,
+            password=login[1] if login else None,
+            will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
+            clean_session=True,
+            keepalive=keep_alive_s,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            timeout=math.inf,  # the wire's silence rule bounds every wait
+            logger=_SILENT,
+        )
+        client: paho.Client = self._client._client  # noqa: SLF001  (the door to paho; see README)
+        client.disable_logger()  # else each publish formats a debug line
+        client.on_publish = None  # else each publish builds a reason code and properties
+        client.on_message = self._received
+        client.on_unsubscribe = self._fence_answered
+        client.on_disconnect = self._disconnected
+        self._paho = client
+        self._publish = client.publish
+        self._fences: deque[tuple[int, asyncio.Future[None] | None]] = deque()
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._reason: ConnectionLost | None = None
+        self._crash: Exception | None = None
+        self._wire = Wire(
+            client, keep_alive_s, on_end=self._lost, probe=lambda: self._unsubscribe(None)
+        )
+
+    @classmethod
+    async def open(
+        cls,
+        server: Server,
+        *,
+        client_id: str,
+        will: Will | None,
+        keep_alive_s: int,
+        login: tuple[str, str] | None = None,
+        on_message: OnMessage,
+        timeout_s: float,
+    ) -> Self:
+        """Connect with a clean session; return when the broker has accepted.
+
+        Raises `ConnectionRefused` for a refusing CONNACK and `ConnectionLost` for everything that
+        prevents one within ``timeout_s``. Nothing is left open then, nor when cancelled.
+        """
+        connection = cls(
+            server,
+            client_id=client_id,
+            will=will,
+            keep_alive_s=keep_alive_s,
+            login=login,
+            on_message=on_message,
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                await connection._connect(timeout_s)
+        except TimeoutError:
+            connection._lost(
+                f"no answer from {server} within {timeout_s:g} s",
+                "is it an MQTT broker, and is the way to it free (firewall)?",
+            )
+            raise connection._error() from None
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+    async def _connect(self, timeout_s: float) -> None:
+        self._paho.connect_timeout = timeout_s
+        refusal: list[Any] = []
+        forward = self._paho.on_connect
+
+        def on_connect(client: Any, userdata: Any, flags: Any, code: Any, *rest: Any) -> None:
+            if code.is_failure:
+                refusal.append(code)
+            if forward is not None:
+                forward(client, userdata, flags, code, *rest)
+
+        self._paho.on_connect = on_connect
+        try:
+            await self._unless_closed(self._client.__aenter__())
+        except aiomqtt.MqttError as error:
+            cause = error.__context__
+            seen = _connect_failure(cause) if isinstance(cause, OSError) else str(error)
+            self._lost(f"{self.server}: {seen}", "is the broker running, and host and port right?")
+        except ConnectionLost:
+            pass
+        if refusal:
+            raise ConnectionRefused(refusal[0].value, str(refusal[0]), self.client_id)
+        if self._closed.done():
+            raise self._error()
+
+    async def subscribe(self, filters: Sequence[tuple[str, int]]) -> None:
+        """Subscribe to filters with their QoS, in one packet; return when the broker granted all.
+
+        Raises `SubscriptionRefused` naming those with SUBACK 0x80; the connection stays open.
+        """
+        self._check_open()
+        try:
+            codes = await self._unless_closed(self._client.subscribe(list(filters)))
+        except aiomqtt.MqttError as error:
+            self._lost(str(error))
+            raise self._error() from None
+        refused = [
+            topic for (topic, _), code in zip(filters, codes, strict=True) if _is_failure(code)
+        ]
+        if refused:
+            raise SubscriptionRefused(refused)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Hand one message to the connection, QoS 0, not retained; order is kept.
+
+        Raises `ConnectionLost` when the connection has ended; nothing was queued then.
+        """
+        if self._closed.done():
+            raise self._error()
+        # paho drops a QoS 0 message without a socket, and says so in rc alone.
+        if self._publish(topic, payload).rc:
+            self._lost("paho had no socket any more")
+            raise self._error()
+
+    def send_fence(self) -> asyncio.Future[None]:
+        """Send a fence behind all that was published; the future ends with the broker's answer.
+
+        Several may be outstanding. The future fails with `ConnectionLost` when the connection
+        ends first; it need not be awaited.
+        """
+        self._check_open()
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._unsubscribe(answer)
+        return answer
+
+    async def fence(self) -> None:
+        """Return when the broker has read everything published before; see `send_fence`."""
+        await self.send_fence()
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What the broker's machine has not acknowledged yet: paho's queue and the kernel's."""
+        file = self._wire.fileno()
+        if file < 0:
+            return 0
+        held = struct.unpack("i", fcntl.ioctl(file, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        queued = sum(packet["to_process"] for packet in self._paho._out_packet)  # noqa: SLF001
+        return int(held + queued)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection lives, as far as known."""
+        return not self._closed.done()
+
+    async def closed(self) -> ConnectionLost:
+        """Wait for the end; return its reason, or raise what ``on_message`` raised."""
+        await asyncio.shield(self._closed)
+        error = self._error()
+        if isinstance(error, ConnectionLost):
+            return error
+        raise error
+
+    async def disconnect(self, timeout_s: float) -> bool:
+        """Leave in order: deliver what was published, DISCONNECT, close.
+
+        Returns whether the broker has read everything; if so, it discards the will. Takes
+        ``timeout_s`` at most, even when the broker is frozen.
+        """
+        delivered = False
+        try:
+            async with asyncio.timeout(timeout_s):
+                # Not DISCONNECT at once: closing with unread bytes in the socket (the echo of our
+                # own death) resets the connection, and the broker might never see it.
+                await self.fence()
+                delivered = True
+                self._wire.linger()
+                self._paho.disconnect()
+                await asyncio.shield(self._closed)
+        except (TimeoutError, ConnectionLost):
+            pass
+        finally:
+            self.abort()
+        return delivered
+
+    def abort(self) -> None:
+        """Close the socket at once, without DISCONNECT: the broker publishes the will."""
+        self._lost("closed by this side")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.abort()
+
+    def _check_open(self) -> None:
+        if self._closed.done():
+            raise self._error()
+
+    def _error(self) -> Exception:
+        if self._crash is not None:
+            return self._crash
+        assert self._reason is not None
+        return self._reason.again()
+
+    async def _unless_closed(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await ``work``, or raise the reason as soon as the connection ends."""
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(_take_exception)
+        futures: tuple[asyncio.Future[Any], ...] = (task, self._closed)
+        try:
+            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise self._error()
+        finally:
+            task.cancel()
+
+    def _unsubscribe(self, answer: asyncio.Future[None] | None) -> None:
+        code, number = self._paho.unsubscribe(FENCE_FILTER)
+        self._fences.append((number or 0, answer))
+        if code:
+            self._lost("paho had no socket any more")
+
+    def _fence_answered(self, _client: Any, _userdata: Any, number: int, *_rest: Any) -> None:
+        expected, answer = self._fences.popleft() if self._fences else (0, None)
+        if number != expected:
+            self._lost(
+                "the broker answered out of order, so that its answers prove no delivery",
+                "use a broker that works through each connection in order",
+            )
+        elif answer is not None and not answer.done():
+            answer.set_result(None)
+
+    def _received(self, _client: Any, _userdata: Any, message: paho.MQTTMessage) -> None:
+        if self._closed.done():
+            return
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            self._lost("the broker sent a topic that is no UTF-8")
+            return
+        try:
+            self._on_message(topic, bytes(message.payload), message.retain)
+        except Exception as error:  # noqa: BLE001  (ours, not the broker's: raised at every waiter)
+            self._crash = error
+            self._lost("on_message failed")
+
+    def _disconnected(
+        self, _client: Any, _userdata: Any, _flags: Any, code: Any, _properties: Any = None
+    ) -> None:
+        if code.is_failure:
+            self._lost("the broker closed the connection", CLIENT_ID_REMEDY)
+        else:
+            self._lost("disconnected by this side")
+
+    def _lost(self, seen: str, remedy: str = "") -> None:
+        """End the connection, once, for everybody who waits."""
+        if self._closed.done():
+            return
+        self._reason = ConnectionLost(seen, remedy, connect_sent=self._wire.written)
+        self._wire.end()
+        self._closed.set_result(None)
+        for _, answer in self._fences:
+            if answer is not None and not answer.done():
+                answer.set_exception(self._error())
+                answer.exception()  # a fence that nobody awaits is no error
+        self._fences.clear()
+
+
+def _take_exception(task: asyncio.Future[Any]) -> None:
+    # The task may fail after its waiter has gone; asyncio would log that nobody looked.
+    if not task.cancelled():
+        task.exception()
+
+
+def _is_failure(code: Any) -> bool:
+    return bool(code.is_failure)
+
+
+def _connect_failure(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    return error.strerror or str(error)

@@ -1,0 +1,64 @@
+"""How an MQTT connection can fail, in words for the person who has to mend it.
+
+One family, because the edge node's shell treats every member alike: this connection is over, wait,
+try again with a new one. The subclasses differ in what they tell the person.
+"""
+
+from collections.abc import Sequence
+
+CLIENT_ID_REMEDY = (
+    "look into the broker's log; if it repeats every few seconds, another program uses the same "
+    "client id"
+)
+
+# MQTT 3.1.1 table 3.1, by the MQTT 5 reason code to which paho translates the return code.
+_REFUSALS: dict[int, tuple[str, str]] = {
+    132: ("the broker does not speak MQTT 3.1.1", "use a broker that accepts MQTT 3.1.1 clients"),
+    133: ("the broker refuses the client id {client_id!r}", "choose another client id"),
+    134: ("the broker refuses user name or password", "check both against the broker's users"),
+    135: (
+        "the broker says: not authorised",
+        "check user name and password, and whether the broker allows this client at all",
+    ),
+    136: ("the broker says: server unavailable", "wait, or look into the broker's log"),
+}
+
+
+class ConnectionLost(Exception):  # noqa: N818  (an event of the connection's life, not a bug)
+    """The connection is over, or never came about.
+
+    ``seen`` says what was observed, in one line; ``remedy`` what to check. ``connect_sent`` is
+    true when a CONNECT packet may have left, so that its will and bdSeq count as used.
+    """
+
+    def __init__(self, seen: str, remedy: str = "", *, connect_sent: bool = True) -> None:
+        super().__init__(seen)
+        self.seen = seen
+        self.remedy = remedy
+        self.connect_sent = connect_sent
+
+    def again(self) -> "ConnectionLost":
+        """The same statement as a new exception, since each raise writes a traceback into its."""
+        return ConnectionLost(self.seen, self.remedy, connect_sent=self.connect_sent)
+
+
+class ConnectionRefused(ConnectionLost):
+    """The broker answered CONNECT with a refusal; ``code`` is the MQTT 5 reason code of it."""
+
+    def __init__(self, code: int, text: str, client_id: str) -> None:
+        seen, remedy = _REFUSALS.get(
+            code, (f"the broker refuses the connection: {text}", "look into the broker's log")
+        )
+        super().__init__(seen.format(client_id=client_id), remedy)
+        self.code = code
+
+
+class SubscriptionRefused(ConnectionLost):
+    """The broker refused some of the filters (SUBACK 0x80); ``filters`` names them."""
+
+    def __init__(self, filters: Sequence[str]) -> None:
+        super().__init__(
+            f"the broker refuses the subscription to {', '.join(filters)}",
+            "give this user the right to read these topics in the broker's access list",
+        )
+        self.filters = tuple(filters)

@@ -1,0 +1,163 @@
+"""How a paho client lives in the event loop: its socket read, written, watched and closed.
+
+paho offers callbacks for foreign event loops, and aiomqtt fills them. They are filled again here
+for three reasons, each seen in operation: aiomqtt registers the writer one loop turn late, when the
+socket may be closed (EBADF in the log) or its number given to another file; bytes that paho cannot
+parse leave its reader spinning on an open socket; and a broker that falls silent is noticed
+after two keep-alives only.
+
+The keep-alive rule: whatever was not heard from or written to for half a keep-alive is asked for an
+answer; a broker silent for one and a half is lost. That is the measure that brokers apply to us.
+"""
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from paho.mqtt.client import Client
+
+_LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was not sent
+_LINGER_OFF = struct.pack("ii", 0, 0)
+
+
+class Wire:
+    """The socket of one paho client, from TCP connect to its one and only end.
+
+    ``on_end(seen)`` is called at most once, when paho or the keep-alive gives the connection up;
+    ``probe()`` shall send something that the broker must answer.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        keep_alive_s: int,
+        *,
+        on_end: Callable[[str], None],
+        probe: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._on_end = on_end
+        self._probe = probe
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._socket: socket.socket | None = None
+        self._watched = -1
+        self._ended = False
+        self._keep_alive_s = keep_alive_s
+        self._tick_s = min(1.0, keep_alive_s / 8)
+        self._tick: asyncio.TimerHandle | None = None
+        self._tick_due = 0.0
+        self._heard = self._wrote = self._probed = 0.0
+        self.written = False
+        client.on_socket_open = self._opened
+        client.on_socket_close = self._closing
+        client.on_socket_register_write = self._want_write
+        client.on_socket_unregister_write = self._unwatch_write
+
+    def fileno(self) -> int:
+        """The socket's file number, or -1 when it is not open."""
+        return self._watched
+
+    def end(self) -> None:
+        """Close at once, without DISCONNECT and without sending what is left. Idempotent."""
+        self._ended = True
+        if self._tick is not None:
+            self._tick.cancel()
+        if self._socket is not None:
+            self._unwatch()
+            self._socket.close()
+            self._socket = None
+
+    def linger(self) -> None:
+        """From now on closing lets the kernel deliver what it holds: for DISCONNECT."""
+        if self._socket is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_OFF)
+
+    def _in_loop(self, call: Callable[..., None], *args: object) -> None:
+        # paho connects in a thread of the executor, and calls the first two callbacks there.
+        if threading.get_ident() == self._thread:
+            call(*args)
+        else:
+            self._loop.call_soon_threadsafe(call, *args)
+
+    def _opened(self, _client: Client, _userdata: Any, sock: Any) -> None:
+        if self._ended:
+            sock.close()
+            raise OSError("given up while connecting")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A lost connection must not deliver late what its successor sends again.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+        self._in_loop(self._watch, sock)
+
+    def _watch(self, sock: socket.socket) -> None:
+        if self._ended:
+            sock.close()
+            return
+        self._socket = sock
+        self._watched = sock.fileno()
+        self._loop.add_reader(self._watched, self._readable)
+        self._heard = self._wrote = self._probed = self._loop.time()
+        self._schedule_tick()
+
+    def _unwatch(self) -> None:
+        if self._watched >= 0:
+            self._loop.remove_reader(self._watched)
+            self._loop.remove_writer(self._watched)
+            self._watched = -1
+
+    def _closing(self, _client: Client, _userdata: Any, _sock: Any) -> None:
+        self._unwatch()
+        self._socket = None
+
+    def _want_write(self, _client: Client, _userdata: Any, _sock: Any) -> None:
+        self._in_loop(self._watch_write)
+
+    def _watch_write(self) -> None:
+        if self._watched >= 0:
+            self._loop.add_writer(self._watched, self._writable)
+
+    def _unwatch_write(self, _client: Client, _userdata: Any, _sock: Any) -> None:
+        if self._watched >= 0:
+            self._loop.remove_writer(self._watched)
+
+    def _readable(self) -> None:
+        self._heard = self._loop.time()
+        try:
+            self._client.loop_read()
+        except Exception as error:  # noqa: BLE001  (bytes of the peer can raise anything in paho)
+            self._give_up(f"the broker sent what is no MQTT ({type(error).__name__}: {error})")
+
+    def _writable(self) -> None:
+        self._wrote = self._loop.time()
+        self.written = True
+        try:
+            self._client.loop_write()
+        except Exception as error:  # noqa: BLE001  (paho passes on what the socket raises)
+            self._give_up(f"writing to the broker failed ({type(error).__name__}: {error})")
+
+    def _schedule_tick(self) -> None:
+        self._tick_due = self._loop.time() + self._tick_s
+        self._tick = self._loop.call_at(self._tick_due, self._on_tick)
+
+    def _on_tick(self) -> None:
+        now = self._loop.time()
+        late = now - self._tick_due
+        if late > self._tick_s:
+            # The loop stood still, and nobody could listen: that time is not the broker's silence.
+            self._heard += late
+        if now - self._heard >= 1.5 * self._keep_alive_s:
+            self._give_up(f"the broker has been silent for {now - self._heard:.1f} s")
+            return
+        quiet_since = max(min(self._heard, self._wrote), self._probed)
+        if now - quiet_since >= self._keep_alive_s / 2:
+            self._probed = now
+            self._probe()
+        self._schedule_tick()
+
+    def _give_up(self, seen: str) -> None:
+        if not self._ended:
+            self.end()
+            self._on_end(seen)
