@@ -1,0 +1,1 @@
+"""Modbus: coils and registers of units behind a TCP endpoint."""
