@@ -1,0 +1,1 @@
+"""The durable log between mapping and delivery: one outbox for each destination."""
