@@ -1,0 +1,1 @@
+"""OPC UA: one session per link, one subscription per device. See README.md."""

@@ -1,0 +1,80 @@
+"""What a plant file may say about OPC UA: the keys of a link and the keys of a device.
+
+The link is the session: endpoint, security, how long an answer may take. The device is what is
+read through it: namespaces, publishing interval, queues, which clock is believed. A device with
+an endpoint of its own has both sets of keys in its block. Durations are milliseconds here.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from mappings.plant.scalars import Duration, Text, WholeNumber, lasting, refusal
+
+AUTO = 0
+"""The queue size that stands for ``auto``."""
+
+_ALIAS = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*|ns=[1-9][0-9]{0,4}")
+
+
+def _security(word: str) -> str:
+    """Nothing stands for "the best that is offered", so nothing may not end up unprotected."""
+    if word == "insecure":
+        return word
+    remedy = (
+        "signed and encrypted sessions are not built in this version: write security: insecure "
+        "if this network may be trusted with readable values and passwords"
+    )
+    if not word:
+        raise refusal("E430", "'security' is left out, which asks for a protected session", remedy)
+    raise refusal("E430", f"security {word!r} is not built", remedy)
+
+
+def _queue(value: object) -> object:
+    if value == "auto":
+        return AUTO
+    if isinstance(value, str) and value.strip().strip("0") == "":
+        raise refusal("E113", f"{value!r} is no queue size", "write auto, or 1 or more")
+    return value
+
+
+def _namespaces(namespaces: dict[str, str]) -> dict[str, str]:
+    for alias in namespaces:
+        if not _ALIAS.fullmatch(alias):
+            raise refusal(
+                "E425",
+                f"{alias!r} is no name for a namespace",
+                'write a short word such as s7, or "ns=4" to pin an index',
+            )
+    return namespaces
+
+
+class OpcUaLink(BaseModel):
+    """Keys of a session. ``timeout``: what a single answer may take, milliseconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    security: Annotated[str, AfterValidator(_security)] = Field(default="", validate_default=True)
+    timeout: Annotated[Duration, lasting("100ms", "1min")] = 4_000
+
+
+class OpcUaDevice(BaseModel):
+    """Keys of a device.
+
+    ``namespaces`` maps an alias, or ``ns=INDEX``, to a namespace URI. ``queue`` is the number of
+    values that the server keeps for each tag between two notifications; `AUTO` follows from scan
+    and ``publish_interval``. ``time``: whose clock gives the times; ``source`` is believed within
+    ``max_skew`` of ours only.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    namespaces: Annotated[dict[str, Text], AfterValidator(_namespaces)] = Field(
+        default_factory=dict
+    )
+    read: Literal["subscribe"] = "subscribe"
+    publish_interval: Annotated[Duration, lasting("10ms", "1min")] = 500
+    queue: Annotated[WholeNumber, Field(ge=0, le=10_000), BeforeValidator(_queue)] = AUTO
+    time: Literal["source", "server", "gateway"] = "source"
+    max_skew: Annotated[Duration, lasting("1ms", "1d")] = 60_000

@@ -1,0 +1,275 @@
+"""Link: one session, its Publish requests, and the watch over both.
+
+Three kinds of task feed one inbox, and `OpcUaLink.events` empties it: several Publish requests
+are outstanding, so that notifications do not wait for a round trip each; rejected items are asked
+for again; and two watches fail the link. A request is sent again only after its answer was
+taken, so a slow reader slows the server down instead of filling memory.
+
+When the connection is lost, asyncua reactivates the same session on a new one. This link gives it
+``timeout`` for that. Then the subscriptions are what they were, the numbers of their
+notifications show what was sent into the void, and `DeviceSubscription` fetches it: nothing is
+recreated, so no item can be forgotten. Anything else ends the link: another session, a
+subscription that the server no longer knows, silence longer than two and a half keep-alives
+(an answering server may have a dead subscription).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from asyncua import ua
+from asyncua.client.ua_client import UaClientState
+
+from drivers.driver import Clock, Endpoint, Event, LinkError
+from drivers.opcua import session as sessions
+from drivers.opcua.config import OpcUaLink as OpcUaLinkOptions
+from drivers.opcua.session import fault_text
+from drivers.opcua.subscription import DeviceSubscription
+
+RETRY_REJECTED_S = 30.0
+MOST_REQUESTS = 10
+
+_WATCH_EVERY_S = 0.25
+
+
+class _Answer:
+    """A PublishResult in the inbox, and whether it has been taken."""
+
+    __slots__ = ("result", "taken")
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+        self.taken = asyncio.Event()
+
+
+class OpcUaLink:
+    """One session. Entering connects and creates all items; leaving takes a second at most."""
+
+    def __init__(self, endpoint: Endpoint, now_ms: Clock) -> None:
+        options = endpoint.options
+        assert isinstance(options, OpcUaLinkOptions)
+        self._endpoint = endpoint
+        self._timeout_s = options.timeout / 1000
+        self._timeout_ms = options.timeout
+        self._client = sessions.make_client(endpoint.url, endpoint.login, options.timeout)
+        self._session = self._client.uaclient.session
+        self._subscriptions = [
+            DeviceSubscription(device, self._session, now_ms) for device in endpoint.devices
+        ]
+        self._by_identifier: dict[int, DeviceSubscription] = {}
+        self._inbox: asyncio.Queue[_Answer | list[Event] | BaseException] = asyncio.Queue()
+        self._acknowledgements: list[Any] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._publishing: set[asyncio.Task[None]] = set()
+        self._connected = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._first: list[Event] = []
+
+    async def __aenter__(self) -> Self:
+        try:
+            await sessions.connect(
+                self._client, self._endpoint.url, self._endpoint.login, self._timeout_ms
+            )
+            await self._subscribe()
+        except (OSError, TimeoutError, ua.UaError) as error:
+            await sessions.close(self._client)
+            raise LinkError(
+                f"{self._endpoint.url}: the session opened, but {fault_text(error)} while items "
+                "were created",
+                "a busy server may need a longer timeout",
+            ) from error
+        except BaseException:
+            await sessions.close(self._client)
+            raise
+        self._connected.set()
+        self._start(self._watch_connection())
+        self._start(self._watch_silence())
+        self._start(self._retry_rejected())
+        self._start_publishing()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        tasks = [*self._tasks, *self._publishing]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await sessions.close(self._client)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """See `drivers.driver.Link`."""
+        for event in self._first:
+            yield event
+        self._first = []
+        while True:
+            entry = await self._inbox.get()
+            if isinstance(entry, BaseException):
+                raise entry
+            if isinstance(entry, list):
+                for event in entry:
+                    yield event
+                continue
+            for event in await self._taken(entry.result):
+                yield event
+            entry.taken.set()
+
+    @property
+    def overflows(self) -> int:
+        """Values that came marked with a loss in the server's queue, all devices together."""
+        return sum(subscription.overflows for subscription in self._subscriptions)
+
+    async def _subscribe(self) -> None:
+        namespaces = await self._client.get_namespace_array()
+        for subscription in self._subscriptions:
+            self._first += await subscription.create(namespaces)
+            self._by_identifier[subscription.identifier] = subscription
+
+    async def _taken(self, result: Any) -> Sequence[Event]:
+        """The events of one answer, with what was missing before it; acknowledges it."""
+        subscription = self._by_identifier.get(result.SubscriptionId)
+        if subscription is None:
+            return ()  # left over from nobody we know; answering keeps it from filling up
+        while True:
+            try:
+                events = await subscription.take(result)
+            except (ConnectionError, TimeoutError):
+                # The connection went while something was fetched again: go on where it stopped.
+                await self._reconnected()
+                continue
+            break
+        if result.NotificationMessage.NotificationData:
+            self._acknowledgements.append(
+                ua.SubscriptionAcknowledgement(
+                    SubscriptionId=result.SubscriptionId,
+                    SequenceNumber=result.NotificationMessage.SequenceNumber,
+                )
+            )
+        return events
+
+    async def _reconnected(self) -> None:
+        await asyncio.sleep(_WATCH_EVERY_S)  # the loss may be noticed a moment later than here
+        await self._connected.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    # --- Publish requests ---
+
+    def _start_publishing(self) -> None:
+        """One more request than subscriptions at least (OPC 10000-4, 5.14.5), and one in flight."""
+        now_s = asyncio.get_running_loop().time()
+        for subscription in self._subscriptions:
+            subscription.heard_at_s = now_s
+        for _ in range(min(len(self._subscriptions) + 2, MOST_REQUESTS)):
+            task = asyncio.create_task(self._guarded(self._publish()))
+            self._publishing.add(task)
+            task.add_done_callback(self._publishing.discard)
+
+    async def _publish(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            acknowledgements, self._acknowledgements = self._acknowledgements, []
+            try:
+                response = await self._session.publish(acknowledgements)
+            except (ConnectionError, TimeoutError):
+                return  # _watch_connection starts new ones, or ends the link
+            except ua.uaerrors.BadTimeout:
+                continue
+            except ua.uaerrors.BadTooManyPublishRequests:
+                if len(self._publishing) > 1:
+                    return
+                await asyncio.sleep(1.0)
+                continue
+            except ua.UaStatusCodeError as error:
+                if self._client.state is not UaClientState.CONNECTED:
+                    return
+                raise LinkError(
+                    f"{self._endpoint.url}: the server answers no more ({fault_text(error)})",
+                    "it may have restarted or dropped the session; a new one follows",
+                ) from error
+            answer = _Answer(response.Parameters)
+            subscription = self._by_identifier.get(response.Parameters.SubscriptionId)
+            if subscription is not None:
+                subscription.heard_at_s = clock()
+            self._inbox.put_nowait(answer)
+            await answer.taken.wait()
+
+    # --- Watches ---
+
+    async def _watch_connection(self) -> None:
+        """Publish anew after asyncua has brought the same session back, in time."""
+        ours = sessions.token(self._client)
+        async with self._client.subscribe_state() as states:
+            while True:
+                if self._client.state is UaClientState.CONNECTED:
+                    await states.next_change()
+                    continue
+                self._connected.clear()
+                for task in tuple(self._publishing):
+                    task.cancel()
+                try:
+                    await states.wait_for_state(UaClientState.CONNECTED, timeout=self._timeout_s)
+                except TimeoutError:
+                    raise LinkError(
+                        f"{self._endpoint.url}: the connection was lost and not back within "
+                        f"{self._timeout_ms} ms",
+                        "is the device on, and the network whole?",
+                    ) from None
+                if sessions.token(self._client) != ours:
+                    raise LinkError(
+                        f"{self._endpoint.url}: the server has forgotten the session",
+                        "it has restarted, probably; a new session follows",
+                    )
+                self._acknowledgements.clear()
+                self._start_publishing()
+                self._connected.set()
+
+    async def _watch_silence(self) -> None:
+        """Fail when a subscription says nothing, not even that it has nothing to say."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            now_s = clock()
+            waiting = not self._inbox.empty() or not self._connected.is_set()
+            for subscription in self._subscriptions:
+                if waiting:
+                    subscription.heard_at_s = now_s  # our own doing, or another watch's
+                elif now_s - subscription.heard_at_s > subscription.silence_s:
+                    raise LinkError(
+                        f"{self._endpoint.url}: nothing heard of {subscription.device} for "
+                        f"{subscription.silence_s:.1f} s, not even a keep-alive",
+                        "the server or its subscription hangs; a new session follows",
+                    )
+
+    async def _retry_rejected(self) -> None:
+        while True:
+            await asyncio.sleep(RETRY_REJECTED_S)
+            incomplete = [s for s in self._subscriptions if s.incomplete]
+            if not incomplete or not self._connected.is_set():
+                continue
+            with contextlib.suppress(ConnectionError, TimeoutError):  # the next round will do
+                namespaces = await self._client.get_namespace_array()
+                for subscription in incomplete:
+                    events = await subscription.retry(namespaces)
+                    if events:
+                        self._inbox.put_nowait(events)
+
+    # --- Tasks ---
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.add(asyncio.create_task(self._guarded(work)))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """The first task that fails ends the link, with its error."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  handed on to the reader of events
+            if self._failure is None:
+                self._failure = error
+                self._inbox.put_nowait(error)
+                self._connected.set()  # wakes whoever waits for a connection
