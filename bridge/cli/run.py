@@ -1,0 +1,71 @@
+"""``tagbridge run``: the gateway itself, until SIGTERM or Ctrl-C."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bridge import logs
+from bridge.cli.secrets import SecretError, resolve
+from bridge.gateway import Gateway
+from bridge.outbox import OutboxLocked
+from bridge.state import StateError
+from drivers.driver import Driver
+from mappings.plant.definitions import Login, Plant
+
+
+def run(plant: Plant, drivers: Mapping[str, Driver], *, log_form: str | None) -> int:
+    """Run a plant until told to stop; the exit code."""
+    logs.configure(level=plant.log_level, form=log_form or plant.log_format)
+    log = structlog.stdlib.get_logger("gateway")
+    folder = Path(plant.file).parent
+    try:
+        for login in _logins(plant):
+            resolve(login, folder)  # said before anything is opened
+        gateway = Gateway(plant, drivers, secrets=lambda login: resolve(login, folder))
+        log.info(
+            "start", plant=plant.file, links=len(plant.links), devices=len(plant.devices),
+            metrics=sum(len(device.metrics) for device in plant.devices),
+        )  # fmt: skip
+        _new_loop(lambda: _until_signal(gateway))
+    except (SecretError, OutboxLocked, StateError) as error:
+        log.error("cannot start", reason=str(error))  # noqa: TRY400  # a cause for people
+        return 1
+    except OSError as error:
+        log.error(  # noqa: TRY400  # a cause for people, not a traceback
+            "cannot start",
+            reason=f"{error.strerror}: {error.filename or plant.outbox.folder}",
+            remedy="set outbox: {folder: …} in the plant file to a folder this user may write",
+        )
+        return 1
+    except Exception:
+        log.exception("stopped by a fault of its own", remedy="please report this")
+        return 70
+    log.info("stopped")
+    return 0
+
+
+def _logins(plant: Plant) -> list[Login]:
+    owners = (*plant.destinations, *plant.links)
+    return [owner.login for owner in owners if owner.login is not None]
+
+
+async def _until_signal(gateway: Gateway) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await gateway.run(stop)
+
+
+def _new_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run on uvloop where the ``fast`` extra is installed."""
+    factory = None
+    with contextlib.suppress(ImportError):
+        from uvloop import new_event_loop as factory  # noqa: PLC0415  # optional
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())

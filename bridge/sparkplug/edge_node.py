@@ -1,0 +1,213 @@
+"""The edge node's shell: connect, let the sender speak, connect again; one for each destination.
+
+This is the one place that reconnects to brokers. Each try is a new connection with a new will;
+the will's bdSeq is on disk before the CONNECT that carries it leaves. Servers are walked in order,
+one at a time. Whatever ends a connection, everything that the broker has not proven to have read
+is owed again (`Outbox.rewind`).
+"""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from bridge.backoff import Backoff
+from bridge.clock import SystemClock
+from bridge.mqtt import Connection, ConnectionLost, Server, Will
+from bridge.outbox import Outbox
+from bridge.sparkplug.image import NodeImage
+from bridge.sparkplug.payload import encode_node_death
+from bridge.sparkplug.sender import DeliveryRefusedError, Sender
+from bridge.sparkplug.session import Event, Session, State
+from bridge.sparkplug.topics import Verb
+from bridge.state import StateFile
+from mappings.plant.definitions import DestinationDefinition
+
+_FIRST_DELAY_S = 0.25
+_MOST_DELAY_S = 2.5
+_REFUSED_DELAY_S = 10.0  # a broker that drops by rights is not mended within seconds
+_CONNECT_TIMEOUT_S = 5.0
+
+
+class EdgeNode:
+    """One Sparkplug edge node at one destination.
+
+    `run` never ends by itself; `leave` ends it gracefully within a bounded time.
+    """
+
+    def __init__(
+        self,
+        destination: DestinationDefinition,
+        image: NodeImage,
+        outbox: Outbox,
+        state: StateFile,
+        clock: SystemClock,
+        login: tuple[str, str] | None,
+    ) -> None:
+        self._destination = destination
+        self._image = image
+        self._outbox = outbox
+        self._state = state
+        self._clock = clock
+        self._login = login
+        self._servers = [Server.parse(url) for url in destination.servers]
+        self._session = Session()
+        self._up: set[str] = set()
+        self._sender: Sender | None = None
+        self._leaving = asyncio.Event()
+        self._farewell_s = 1.0
+        self._unused_bd_seq: int | None = None
+        self._backoff = Backoff(first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S)
+        self._told = ""
+        self._log = structlog.stdlib.get_logger("edge_node").bind(
+            destination=destination.name, node=f"{image.group}/{image.node}"
+        )
+
+    @property
+    def state(self) -> State:
+        """Where the session is."""
+        return self._session.state
+
+    def device_up(self, device: str) -> None:
+        """The device is to be born."""
+        self._up.add(device)
+        self._outbox.wake.set()
+
+    def device_down(self, device: str) -> None:
+        """The device is to be buried, after what it has said so far."""
+        self._up.discard(device)
+        self._outbox.wake.set()
+
+    async def run(self) -> None:
+        """Connect and speak until `leave`. Only faults of the core raise."""
+        turn = 0
+        while not self._leaving.is_set():
+            server = self._servers[turn % len(self._servers)]
+            turn += 1
+            try:
+                await self._one_connection(server)
+            except (ConnectionLost, DeliveryRefusedError) as error:
+                self._say(server, error)
+                delay_s = self._backoff.next_s()
+                if isinstance(error, DeliveryRefusedError):
+                    delay_s = max(delay_s, _REFUSED_DELAY_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(delay_s):
+                        await self._leaving.wait()
+
+    def leave(self, timeout_s: float) -> None:
+        """Ask `run` to end: DDEATHs, NDEATH, DISCONNECT within ``timeout_s``.
+
+        A connection that is just being made may take longer; the caller cancels `run` then.
+        """
+        self._farewell_s = timeout_s
+        self._leaving.set()
+        if self._sender is not None:
+            self._sender.leave()
+
+    async def _one_connection(self, server: Server) -> None:
+        bd_seq = self._unused_bd_seq
+        if bd_seq is None:
+            bd_seq = self._state.next_bd_seq(f"{self._image.group}/{self._image.node}")
+        self._unused_bd_seq = None
+        early: list[tuple[str, bytes, bool]] = []  # a retained message can come with the SUBACK
+        try:
+            self._session.connect(bd_seq)
+            connection = await self._open(server, bd_seq, early)
+        except ConnectionLost as error:
+            self._session.on(Event.LOST)
+            if not error.connect_sent:
+                self._unused_bd_seq = bd_seq  # no broker saw a CONNECT with it
+            raise
+        async with connection:
+            try:
+                await self._speak(connection, server, early)
+            finally:
+                self._sender = None
+                if self._session.state is not State.OFFLINE:
+                    self._session.on(Event.LOST)
+                self._outbox.rewind()
+
+    async def _open(
+        self, server: Server, bd_seq: int, early: list[tuple[str, bytes, bool]]
+    ) -> Connection:
+        def received(topic: str, payload: bytes, retained: bool) -> None:
+            if self._sender is not None:
+                self._sender.received(topic, payload, retained)
+            else:
+                early.append((topic, payload, retained))
+
+        return await Connection.open(
+            server,
+            client_id=self._destination.client_id or f"{self._image.group}/{self._image.node}",
+            will=Will(self._image.topic(Verb.NDEATH), encode_node_death(bd_seq), qos=1),
+            keep_alive_s=max(1, self._destination.keep_alive_ms // 1000),
+            login=self._login,
+            on_message=received,
+            timeout_s=_CONNECT_TIMEOUT_S,
+        )
+
+    async def _speak(
+        self, connection: Connection, server: Server, early: list[tuple[str, bytes, bool]]
+    ) -> None:
+        self._session.on(Event.ACCEPTED)
+        await connection.subscribe(self._filters())
+        self._session.on(Event.SUBSCRIBED)
+        sender = Sender(
+            session=self._session,
+            connection=connection,
+            image=self._image,
+            outbox=self._outbox,
+            up=self._up,
+            clock=self._clock,
+            keep_alive_ms=self._destination.keep_alive_ms,
+            backlog_rate=self._destination.backlog_rate,
+            delivery_check=self._destination.delivery_check,
+            on_proven=self._proven,
+        )
+        self._sender = sender
+        for message in early:
+            sender.received(*message)
+        if self._leaving.is_set():
+            sender.leave()
+        self._log.info("connected", server=str(server), bd_seq=self._session.bd_seq)
+        speaking = asyncio.create_task(sender.run())
+        ended = asyncio.create_task(connection.closed())
+        try:
+            await asyncio.wait({speaking, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not speaking.done():
+                raise ended.result()
+            speaking.result()
+        finally:
+            for task in (speaking, ended):
+                task.cancel()
+            await asyncio.gather(speaking, ended, return_exceptions=True)
+        delivered = await sender.farewell(self._farewell_s)
+        self._log.info("left", delivered=delivered)
+
+    def _proven(self) -> None:
+        """Births arrived: the next failure is news, and the next delay short again."""
+        self._backoff.reset()
+        self._told = ""
+
+    def _filters(self) -> list[tuple[str, int]]:
+        """Commands (tck-id-message-flow-edge-node-ncmd-subscribe, -dcmd-subscribe) and, for the
+        check of delivery, our own births and death.
+        """
+        topic = self._image.topic
+        filters = [(topic(Verb.NCMD), 1), (topic(Verb.DCMD, "+"), 1), (topic(Verb.NDEATH), 1)]
+        if self._destination.delivery_check:
+            filters += [(topic(Verb.NBIRTH), 0), (topic(Verb.DBIRTH, "+"), 0)]
+        return filters
+
+    def _say(self, server: Server, error: ConnectionLost | DeliveryRefusedError) -> None:
+        """One line for each change: a failure that repeats is not news."""
+        if error.seen != self._told:
+            self._told = error.seen
+            self._log.warning(
+                "not connected",
+                server=str(server),
+                reason=error.seen,
+                remedy=error.remedy,
+                buffered=self._outbox.ledger.buffered,
+            )

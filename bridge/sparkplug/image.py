@@ -1,0 +1,136 @@
+"""What an edge node has to say: metrics, aliases, encoders and the current values behind births.
+
+One `NodeImage` for each destination, because aliases and what a host was last told belong to an
+identity; the catalog behind it is shared. Device ``""`` is the node itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bridge.sparkplug.encoder import DeviceEncoder
+from bridge.sparkplug.payload import BirthMetric, encode_birth
+from bridge.sparkplug.topics import BD_SEQ, QUALITY, REBIRTH, Verb, build
+from mappings.batch import Batch, Value
+from mappings.catalog import Catalog
+from mappings.datatypes import DataType
+from mappings.quality import BAD
+from mappings.tags import Metric
+
+NODE = ""
+
+
+class NodeImage:
+    """The births and data encoders of one identity.
+
+    ``metrics[device]`` are a device's metrics by point, ``aliases[device]`` their aliases, or
+    None where the node does without.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        node: str,
+        metrics: Mapping[str, Sequence[Metric]],
+        aliases: Mapping[str, Sequence[int]] | None,
+        catalog: Catalog,
+    ) -> None:
+        self.group = group
+        self.node = node
+        self._catalog = catalog
+        self._aliases = aliases
+        self._metrics = metrics
+        self.encoders = {
+            device: DeviceEncoder(rows, aliases[device] if aliases is not None else None)
+            for device, rows in metrics.items()
+        }
+        self.data_topics = {
+            device: self.topic(Verb.DDATA, device) if device else self.topic(Verb.NDATA)
+            for device in metrics
+        }
+
+    @property
+    def devices(self) -> list[str]:
+        """All devices, without the node itself."""
+        return [device for device in self._metrics if device != NODE]
+
+    def topic(self, verb: Verb, device: str | None = None) -> str:
+        """One of this node's topics."""
+        return build(self.group, verb, self.node, device)
+
+    def node_birth(self, bd_seq: int, *, timestamp_ms: int, seq: int) -> bytes:
+        """The NBIRTH: bdSeq, the rebirth control, the node's own metrics.
+
+        tck-id-topics-nbirth-bdseq-included, tck-id-topics-nbirth-rebirth-metric; neither control
+        has an alias (tck-id-operational-behavior-data-commands-rebirth-name-aliases).
+        """
+        controls = [
+            BirthMetric(
+                name=BD_SEQ, datatype=DataType.INT64, value=bd_seq, timestamp_ms=timestamp_ms
+            ),
+            BirthMetric(
+                name=REBIRTH, datatype=DataType.BOOLEAN, value=False, timestamp_ms=timestamp_ms
+            ),
+        ]
+        return encode_birth(
+            [*controls, *self._born(NODE, timestamp_ms)], timestamp_ms=timestamp_ms, seq=seq
+        )
+
+    def device_birth(
+        self, device: str, *, timestamp_ms: int, seq: int, as_bad: bool = False
+    ) -> bytes:
+        """A DBIRTH with the current values; ``as_bad`` tells them all as BAD: a device that is
+        down and only born so that its backlog can be sent.
+        """
+        return encode_birth(
+            self._born(device, timestamp_ms, as_bad=as_bad), timestamp_ms=timestamp_ms, seq=seq
+        )
+
+    def _born(
+        self, device: str, timestamp_ms: int, *, as_bad: bool = False
+    ) -> Iterable[BirthMetric]:
+        now = self._catalog.devices[device]
+        qualities = [BAD] * len(now.qualities) if as_bad else now.qualities
+        self.encoders[device].born(qualities)
+        aliases = self._aliases[device] if self._aliases is not None else None
+        return [
+            BirthMetric(
+                name=metric.name,
+                alias=aliases[point] if aliases is not None else None,
+                datatype=metric.datatype,
+                value=now.values[point],
+                timestamp_ms=now.times_ms[point] or timestamp_ms,
+                properties=_properties(metric, qualities[point]),
+            )
+            for point, metric in enumerate(self._metrics[device])
+        ]
+
+    def present(self, device: str) -> Batch:
+        """The current values of a device as a batch: what is told again when it comes back."""
+        now = self._catalog.devices[device]
+        points = tuple(p for p, time_ms in enumerate(now.times_ms) if time_ms)
+        return Batch(
+            device,
+            points,
+            [now.values[p] for p in points],
+            [now.times_ms[p] for p in points],
+            [now.qualities[p] for p in points],
+            [now.natives[p] for p in points],
+        )
+
+
+def _properties(metric: Metric, quality: int) -> dict[str, tuple[DataType, Value]]:
+    """The properties of a metric in its birth; engUnit, engLow, engHigh and Documentation are the
+    names that hosts in the field read. Quality always, because some hosts take from DATA only what
+    the birth had.
+    """
+    properties: dict[str, tuple[DataType, Value]] = {QUALITY: (DataType.INT32, quality)}
+    if metric.unit:
+        properties["engUnit"] = (DataType.STRING, metric.unit)
+    if metric.low is not None:
+        properties["engLow"] = (DataType.DOUBLE, metric.low)
+    if metric.high is not None:
+        properties["engHigh"] = (DataType.DOUBLE, metric.high)
+    if metric.description:
+        properties["Documentation"] = (DataType.STRING, metric.description)
+    for key, text in metric.properties.items():
+        properties[key] = (DataType.STRING, text)
+    return properties

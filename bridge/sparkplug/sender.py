@@ -1,0 +1,394 @@
+"""One connection's life on the air: births, the live lane, the backlog behind it, deaths.
+
+There is one sender for each connection and one coroutine in it that publishes, so the order of
+what a host sees is the order of the lines in `Sender.run`: births, births of devices that came,
+live values, deaths of devices that went, and then, as far as the window allows, backlog. Between
+an `await` and the next, nothing else publishes; sequence numbers cannot overtake each other.
+
+Nothing is confirmed on hope. After publishing, a fence asks whether the broker has read it, and the
+node's own births must have come back: a broker that takes messages and drops them by its access
+list answers every fence.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from bridge.clock import SystemClock
+from bridge.mqtt import Connection
+from bridge.outbox import Entry, Outbox
+from bridge.sparkplug.image import NODE, NodeImage
+from bridge.sparkplug.pacing import Allowance, Window
+from bridge.sparkplug.payload import (
+    PayloadError,
+    decode_command,
+    encode_device_death,
+    encode_node_death,
+)
+from bridge.sparkplug.session import Event, RebirthRequests, Session, State
+from bridge.sparkplug.topics import REBIRTH, Verb, parse
+
+_FENCE_PAUSE_S = 0.02  # one fence covers what was published within it
+_MOST_FENCES = 8
+_MOST_SAMPLES = 5_000  # taken from a lane at once; also bounds a message to about 120 kB
+_MESSAGE_SAMPLES = 4_000
+_ECHO_GRACE_S = 3.0
+
+
+class DeliveryRefusedError(Exception):
+    """The broker acknowledges what we publish and does not deliver it."""
+
+    def __init__(self, topics: Sequence[str]) -> None:
+        self.seen = "the broker drops our messages: its rights do not let us publish " + ", ".join(
+            sorted(set(topics))
+        )
+        self.remedy = (
+            "give this user the right to write and to read spBv1.0/GROUP/+/NODE/# in the broker's "
+            "access list; nothing is lost meanwhile"
+        )
+        super().__init__(self.seen)
+
+
+class _Echo:
+    """A birth of ours that must come back."""
+
+    __slots__ = ("heard", "payload", "topic")
+
+    def __init__(self, topic: str, payload: bytes) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.heard = asyncio.Event()
+
+
+class Sender:
+    """Publishes for one edge node on one open, subscribed connection.
+
+    ``up`` is the set of devices that are up, owned and changed by the edge node, which sets the
+    outbox's ``wake`` with every change. ``on_proven`` is called whenever births have arrived.
+    """
+
+    def __init__(
+        self,
+        *,
+        session: Session,
+        connection: Connection,
+        image: NodeImage,
+        outbox: Outbox,
+        up: set[str],
+        clock: SystemClock,
+        keep_alive_ms: int,
+        backlog_rate: float | None,
+        delivery_check: bool,
+        on_proven: Callable[[], None],
+    ) -> None:
+        self._on_proven = on_proven
+        self._session = session
+        self._connection = connection
+        self._image = image
+        self._outbox = outbox
+        self._up = up
+        self._clock = clock
+        self._delivery_check = delivery_check
+        self._window = Window(keep_alive_ms)
+        self._allowance = Allowance(backlog_rate, clock.monotonic_ms())
+        self._rebirths = RebirthRequests()
+        self._leaving = False
+        self._echoes: dict[str, deque[_Echo]] = defaultdict(deque)
+        self._unheard: list[_Echo] = []  # sent since the last fence
+        self._unfenced: list[Entry] = []  # published since the last fence
+        self._unfenced_bytes = 0
+        self._fences: set[asyncio.Task[None]] = set()
+        self._pausing = False  # one fence is about to be sent
+        self._born_from: dict[str, int] = {}  # device -> first record that its birth did not show
+        self._log = structlog.stdlib.get_logger("edge_node").bind(
+            node=f"{image.group}/{image.node}"
+        )
+
+    # --- what comes from the broker ------------------------------------------------------------
+
+    def received(self, topic: str, payload: bytes, retained: bool) -> None:
+        """A message of the subscriptions: a command, or one of our own births and deaths."""
+        parsed = parse(topic)
+        if parsed is None:
+            return
+        if parsed.verb in {Verb.NCMD, Verb.DCMD}:
+            # tck-id-payloads-ncmd-retain: a command is never retained; an old one is no command.
+            if not retained:
+                self._command(topic, payload)
+        elif parsed.verb in {Verb.NBIRTH, Verb.DBIRTH}:
+            self._heard(topic, payload, retained=retained)
+        elif parsed.verb is Verb.NDEATH and not self._leaving:
+            self._own_death(payload)
+
+    def _command(self, topic: str, payload: bytes) -> None:
+        try:
+            metrics = decode_command(payload)
+        except PayloadError as error:
+            self._log.warning("command refused", topic=topic, reason=str(error))
+            return
+        for metric in metrics:
+            if metric.name == REBIRTH and metric.value is True:
+                self._rebirths.request(self._clock.monotonic_ms())
+                self._outbox.wake.set()
+            elif metric.name != REBIRTH:
+                self._log.warning(
+                    "command refused",
+                    topic=topic,
+                    metric=metric.name or metric.alias,
+                    reason="this node takes no writes",
+                )
+
+    def _heard(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        waiting = self._echoes.get(topic)
+        if waiting and waiting[0].payload == payload:
+            waiting.popleft().heard.set()
+        elif not retained:
+            self._log.error(
+                "somebody else publishes as this node",
+                topic=topic,
+                remedy="give each edge node its own group and name; see edge_node in the plant file",
+            )
+
+    def _own_death(self, payload: bytes) -> None:
+        if self._session.node_born and payload == encode_node_death(self._session.bd_seq):
+            # Our will, though we are here: the broker gave up a connection that it thought ours.
+            self._log.warning("own death heard while online: births are sent again")
+            self._rebirths.request(self._clock.monotonic_ms())
+            self._outbox.wake.set()
+
+    # --- the one coroutine that publishes --------------------------------------------------------
+
+    async def run(self) -> None:
+        """Births, then data, until `leave` was asked for; raises when the connection ends.
+
+        `bridge.mqtt.ConnectionLost` and `DeliveryRefusedError` are the two ways to end early.
+        """
+        try:
+            await self._birth()
+            while not self._leaving:
+                await self._turn()
+        finally:
+            for task in self._fences:
+                task.cancel()
+
+    def leave(self) -> None:
+        """End `run` at the next turn."""
+        self._leaving = True
+        self._outbox.wake.set()
+
+    async def _turn(self) -> None:
+        wake = self._outbox.wake
+        wake.clear()
+        self._raise_failed_fence()
+        now_ms = self._clock.monotonic_ms()
+        due_ms = self._rebirths.due_ms
+        if due_ms is not None and due_ms <= now_ms:
+            self._session.on(Event.REBIRTH)
+            await self._birth()
+        for device in self._image.devices:
+            if device in self._up and device not in self._session.born:
+                self._device_birth(device)
+        self._send_live()
+        if not self._outbox.live_samples:
+            self._bury(owing=self._outbox.backlog_samples > 0)
+        sent = await self._send_backlog()
+        self._fence_soon()
+        if not sent:
+            await self._wait(now_ms)
+
+    async def _wait(self, now_ms: int) -> None:
+        waits_ms = [1_000]
+        if self._rebirths.due_ms is not None:
+            waits_ms.append(max(0, self._rebirths.due_ms - now_ms))
+        if self._outbox.backlog_samples and self._window.is_open:
+            waits_ms.append(max(5, self._allowance.wait_ms()))
+        try:
+            async with asyncio.timeout(min(waits_ms) / 1000):
+                await self._outbox.wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _birth(self) -> None:
+        """NBIRTH and all DBIRTHs, and proof that they arrived.
+
+        The outbox is split in the same step in which the catalog is read: what was captured before
+        the births is older than what they tell, and goes as history.
+        """
+        self._outbox.split()
+        self._born_from.clear()
+        reborn = [d for d in self._image.devices if d in self._session.born or d in self._up]
+        drained = {device for device in reborn if device not in self._up}
+        seq = self._session.node_birth()
+        self._publish_birth(
+            self._image.topic(Verb.NBIRTH),
+            self._image.node_birth(
+                self._session.bd_seq, timestamp_ms=self._clock.now_ms(), seq=seq
+            ),
+        )
+        for device in reborn:
+            self._device_birth(device, as_bad=device in drained)
+        self._rebirths.answered(self._clock.monotonic_ms())
+        await self._fence()
+        self._session.on(Event.VERIFIED)
+        self._on_proven()
+        self._log.info("born", devices=len(self._session.born), bd_seq=self._session.bd_seq)
+
+    def _device_birth(self, device: str, *, as_bad: bool = False) -> None:
+        seq = self._session.device_birth(device)
+        self._born_from[device] = self._outbox.next_number
+        self._publish_birth(
+            self._image.topic(Verb.DBIRTH, device),
+            self._image.device_birth(
+                device, timestamp_ms=self._clock.now_ms(), seq=seq, as_bad=as_bad
+            ),
+        )
+
+    def _publish_birth(self, topic: str, payload: bytes) -> None:
+        if self._delivery_check:
+            echo = _Echo(topic, payload)
+            self._echoes[topic].append(echo)
+            self._unheard.append(echo)
+        self._publish(topic, payload)
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        self._connection.publish(topic, payload)
+        size = len(topic) + len(payload)
+        self._unfenced_bytes += size
+        self._window.published(size)
+
+    def _bury(self, *, owing: bool) -> None:
+        """DDEATH for devices that are down; who may still owe backlog is kept until it is sent."""
+        if owing:
+            return
+        for device in sorted(self._session.born - self._up):
+            self._device_death(device)
+
+    def _device_death(self, device: str) -> None:
+        seq = self._session.device_death(device)
+        payload = encode_device_death(timestamp_ms=self._clock.now_ms(), seq=seq)
+        self._publish(self._image.topic(Verb.DDEATH, device), payload)
+
+    # --- the two lanes ----------------------------------------------------------------------------
+
+    def _send_live(self) -> None:
+        sendable = self._session.born | {NODE}
+        while self._window.is_open:
+            entries = self._outbox.take_live(sendable, _MOST_SAMPLES)
+            if not entries:
+                return
+            self._send(entries)
+
+    async def _send_backlog(self) -> bool:
+        """Send one helping of backlog; whether there may be more at once."""
+        if not self._outbox.backlog_samples or not self._window.is_open:
+            return False
+        most = min(_MOST_SAMPLES, max(1, self._window.room // 24))
+        most = self._allowance.take_up_to(most, self._clock.monotonic_ms())
+        if not most:
+            return False
+        entries = await self._outbox.take_backlog(most)
+        if not entries:
+            return False
+        # Whatever happened while the disk was read: a rebirth or a device's coming is for the next
+        # turn; who is not born now is born for its backlog, with its values at BAD if it is down.
+        for device in dict.fromkeys(entry.batch.device for entry in entries):
+            if device and device not in self._session.born:
+                self._device_birth(device, as_bad=device not in self._up)
+        self._allowance.used(sum(len(entry.batch) for entry in entries))
+        self._send(entries)
+        return True
+
+    def _send(self, entries: list[Entry]) -> None:
+        """Publish records, one message for each device unless it grew too large; order is kept."""
+        by_device: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_device.setdefault(entry.batch.device, []).append(entry)
+        for device, records in by_device.items():
+            born_from = self._born_from.get(device, 0)
+            start = 0
+            samples = 0
+            for end, record in enumerate(records, 1):
+                samples += len(record.batch)
+                if samples >= _MESSAGE_SAMPLES or end == len(records):
+                    self._publish_data(device, records[start:end], born_from)
+                    start, samples = end, 0
+        self._unfenced += entries
+
+    def _publish_data(self, device: str, records: Sequence[Entry], born_from: int) -> None:
+        payload = self._image.encoders[device].encode(
+            [
+                (entry.batch, entry.historical or entry.batch.late or entry.number < born_from)
+                for entry in records
+            ],
+            timestamp_ms=self._clock.now_ms(),
+            seq=self._session.data(device),
+        )
+        self._publish(self._image.data_topics[device], payload)
+
+    # --- fences -------------------------------------------------------------------------------------
+
+    def _fence_soon(self) -> None:
+        """See to it that what was published is fenced: together with what follows shortly, or at
+        once when the window waits for it.
+        """
+        if not self._unfenced_bytes or self._pausing or len(self._fences) >= _MOST_FENCES:
+            return
+        self._pausing = True
+        task = asyncio.create_task(self._fence_after(_FENCE_PAUSE_S if self._window.is_open else 0))
+        self._fences.add(task)
+        task.add_done_callback(lambda _: self._outbox.wake.set())
+
+    def _raise_failed_fence(self) -> None:
+        for task in [task for task in self._fences if task.done()]:
+            self._fences.remove(task)
+            task.result()
+
+    async def _fence_after(self, pause_s: float) -> None:
+        await asyncio.sleep(pause_s)
+        self._pausing = False
+        await self._fence()
+
+    async def _fence(self) -> None:
+        """Have the broker prove that it read what was published so far; then it is confirmed."""
+        entries, self._unfenced = self._unfenced, []
+        echoes, self._unheard = self._unheard, []
+        size, self._unfenced_bytes = self._unfenced_bytes, 0
+        sent_ms = self._clock.monotonic_ms()
+        await self._connection.fence()
+        self._window.fenced(size, self._clock.monotonic_ms() - sent_ms)
+        missing = await _not_heard(echoes)
+        if missing:
+            raise DeliveryRefusedError(missing)
+        self._outbox.confirm(entries)
+
+    # --- leaving ------------------------------------------------------------------------------------
+
+    async def farewell(self, timeout_s: float) -> bool:
+        """DDEATH for each device, NDEATH, DISCONNECT; whether the broker has read it all.
+
+        tck-id-operational-behavior-edge-node-intentional-disconnect-ndeath.
+        """
+        self._session.on(Event.LEAVE)
+        for device in sorted(self._session.born):
+            self._device_death(device)
+        if self._session.node_born:
+            self._publish(self._image.topic(Verb.NDEATH), encode_node_death(self._session.bd_seq))
+        delivered = await self._connection.disconnect(timeout_s)
+        if self._session.state is State.LEAVING:
+            self._session.on(Event.GONE)
+        return delivered
+
+
+async def _not_heard(echoes: Sequence[_Echo]) -> list[str]:
+    """The topics of births that do not come back, after some grace: brokers deliver in order, but
+    nothing says that the echo is written before the fence's answer.
+    """
+    try:
+        async with asyncio.timeout(_ECHO_GRACE_S):
+            for echo in echoes:
+                await echo.heard.wait()
+    except TimeoutError:
+        pass
+    return [echo.topic for echo in echoes if not echo.heard.is_set()]
