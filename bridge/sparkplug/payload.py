@@ -40,7 +40,6 @@ VALUE_FIELDS: Mapping[DataType, str] = MappingProxyType(
     }
 )
 _MASKS = {"int_value": 0xFFFF_FFFF, "long_value": 0xFFFF_FFFF_FFFF_FFFF}
-_NO_PROPERTIES: Mapping[str, tuple[DataType, Value]] = MappingProxyType({})
 
 
 class PayloadError(ValueError):
@@ -59,7 +58,7 @@ class BirthMetric:
     value: Value
     timestamp_ms: int
     alias: int | None = None
-    properties: Mapping[str, tuple[DataType, Value]] = field(default=_NO_PROPERTIES)
+    properties: Mapping[str, tuple[DataType, Value]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
