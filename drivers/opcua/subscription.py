@@ -8,7 +8,8 @@ session reads everything anew. Sequence numbers of OPC 10000-4, 5.14.1 and 7.26.
 
 The items are ours: ``ClientHandle`` is the point index + 1, for ever. Items that the server
 refuses (a PLC that is still booting has not loaded its program) are BAD at once with the server's
-code and asked for again by `retry`.
+code and asked for again by `retry`; so are items whose node was deleted, because not every server
+finds a node again by itself when it comes back.
 """
 
 import logging
@@ -23,6 +24,7 @@ from drivers.opcua.addresses import NodeAddress, parse
 from drivers.opcua.config import AUTO, OpcUaDevice
 from drivers.opcua.session import fault_text
 from drivers.opcua.values import Columns
+from mappings.batch import Batch
 
 KEEP_ALIVE_MS = 5_000  # a subscription without news says so this often
 LIFETIME_MS = 60_000  # the server drops one that nobody asks for
@@ -38,6 +40,7 @@ _TOO_LARGE = (
     ua.uaerrors.BadEncodingLimitsExceeded,
     ua.uaerrors.BadTcpMessageTooLarge,
 )
+_GONE = frozenset({int(ua.StatusCodes.BadNodeIdUnknown), int(ua.StatusCodes.BadNodeIdInvalid)})
 _MAKE_NODE_ID = {
     "i": ua.NumericNodeId,
     "s": ua.StringNodeId,
@@ -95,6 +98,7 @@ class DeviceSubscription:
         self._expected = 1
         self._unreported = set(range(len(device.tags)))
         self._rejected: dict[int, int] = {}  # point: StatusCode
+        self._items: dict[int, int] = {}  # point: MonitoredItemId, of those that the server has
         self._up = False
         self._reason = ""
 
@@ -143,8 +147,16 @@ class DeviceSubscription:
         return await self._add(range(len(self._tags)), namespaces)
 
     async def retry(self, namespaces: Sequence[str]) -> list[Event]:
-        """Ask again for the items that were refused."""
-        return await self._add(tuple(self._rejected), namespaces)
+        """Ask again for the items that were refused, or whose node went away."""
+        points = tuple(self._rejected)
+        stale = [self._items.pop(point) for point in points if point in self._items]
+        if stale:
+            await self._session.delete_monitored_items(
+                ua.DeleteMonitoredItemsParameters(
+                    SubscriptionId=self.identifier, MonitoredItemIds=stale
+                )
+            )
+        return await self._add(points, namespaces)
 
     async def take(self, result: Any) -> list[Event]:
         """What a PublishResult of this subscription means, after anything that is missing."""
@@ -191,8 +203,7 @@ class DeviceSubscription:
                 batch = self._columns.batch(part.MonitoredItems, self._now_ms())
                 if batch is not None:
                     events.append(batch)
-                    if not self._up:
-                        self._unreported.difference_update(batch.points)
+                    self._note(batch)
             elif isinstance(part, ua.StatusChangeNotification) and part.Status.value:
                 raise LinkError(
                     f"{self.device}: the server ended the subscription ({part.Status.name})",
@@ -201,6 +212,14 @@ class DeviceSubscription:
         if self._columns.mismatches:
             self._say_mismatches()
         return events + self._came_up()
+
+    def _note(self, batch: Batch) -> None:
+        if not self._up:
+            self._unreported.difference_update(batch.points)
+        if batch.natives is not None and batch.qualities is not None:
+            for point, status in zip(batch.points, batch.natives, strict=True):
+                if status in _GONE:
+                    self._rejected[point] = status
 
     def _came_up(self) -> list[Event]:
         if self._up or self._unreported:
@@ -289,7 +308,9 @@ class DeviceSubscription:
                     "the server breaks the protocol: look for an update of it",
                 )
             for (point, _), result in zip(part, results, strict=True):
-                if not result.StatusCode.is_good():
+                if result.StatusCode.is_good():
+                    self._items[point] = result.MonitoredItemId
+                else:
                     refused[point] = result.StatusCode.value
             start += len(part)
         return refused
