@@ -289,13 +289,14 @@ class Connection:
             self._lost("paho had no socket any more")
 
     def _fence_answered(self, _client: Any, _userdata: Any, number: int, *_rest: Any) -> None:
-        expected, answer = self._fences.popleft() if self._fences else (0, None)
-        if number != expected:
+        if not self._fences or self._fences[0][0] != number:
             self._lost(
                 "the broker answered out of order, so that its answers prove no delivery",
                 "use a broker that works through each connection in order",
             )
-        elif answer is not None and not answer.done():
+            return
+        _, answer = self._fences.popleft()
+        if answer is not None and not answer.done():
             answer.set_result(None)
 
     def _received(self, _client: Any, _userdata: Any, message: paho.MQTTMessage) -> None:

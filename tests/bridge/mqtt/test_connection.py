@@ -204,7 +204,7 @@ async def test_nothing_listening_is_said_in_one_line():
 
 
 async def test_an_unknown_host_is_said_in_one_line():
-    with pytest.raises(ConnectionLost, match="no-such-host.invalid"):
+    with pytest.raises(ConnectionLost, match="no-such-host"):
         await Connection.open(
             Server("no-such-host.invalid", 1883),
             client_id="n",
@@ -229,26 +229,29 @@ async def test_wrong_and_missing_credentials_are_refused_and_right_ones_accepted
 async def test_mosquitto_grants_what_its_access_list_then_drops(tmp_path):
     """Why a node has to wait for the echo of its birth: no code says that anything was refused."""
     inbox = Inbox()
-    async with Mosquitto(tmp_path, acl="topic readwrite allowed/#\n") as broker:
-        async with await connect(broker, "n", inbox) as connection:
-            await connection.subscribe([("forbidden", 0), ("allowed/a", 0)])
-            connection.publish("forbidden", b"x")
-            connection.publish("allowed/a", b"x")
-            await connection.fence()
+    async with (
+        Mosquitto(tmp_path, acl="topic readwrite allowed/#\n") as broker,
+        await connect(broker, "n", inbox) as connection,
+    ):
+        await connection.subscribe([("forbidden", 0), ("allowed/a", 0)])
+        connection.publish("forbidden", b"x")
+        connection.publish("allowed/a", b"x")
+        await connection.fence()
     assert inbox == [("allowed/a", b"x", False)]
 
 
-async def test_a_message_that_the_broker_finds_too_large_ends_the_connection(tmp_path):
-    async with Mosquitto(tmp_path, message_size_limit=1000) as broker:
-        async with await connect(broker, "n") as connection:
-            connection.publish("a", b"x" * 2000)
-            try:
-                await asyncio.wait_for(connection.fence(), 5)
-                delivered = True
-            except ConnectionLost:
-                delivered = False
-    # mosquitto 2.0 drops it and answers on; newer ones close. Neither may hang.
-    assert delivered in {True, False}
+async def test_mosquitto_drops_what_it_finds_too_large_and_answers_the_fence(tmp_path):
+    """The second thing that a fence does not see (mosquitto 2.0; MQTT 5 would announce it)."""
+    inbox = Inbox()
+    async with (
+        Mosquitto(tmp_path, message_size_limit=1000) as broker,
+        await connect(broker, "n", inbox) as connection,
+    ):
+        await connection.subscribe([("a", 0)])
+        connection.publish("a", b"x" * 2000)
+        connection.publish("a", b"small")
+        await asyncio.wait_for(connection.fence(), 5)
+    assert inbox == [("a", b"small", False)]
 
 
 async def test_what_on_message_raises_ends_the_connection_and_reaches_every_waiter(
