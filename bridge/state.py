@@ -16,7 +16,7 @@ _BDSEQ_COUNT = 256
 
 
 class StateError(Exception):
-    """The state file cannot be written; says where and what to check."""
+    """The state file cannot be read or written; says where and what to check."""
 
 
 class StateFile:
@@ -33,7 +33,9 @@ class StateFile:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return
-        except (OSError, UnicodeDecodeError):
+        except OSError as error:
+            raise StateError(f"cannot read {path}: {error.strerror}; check its rights") from error
+        except UnicodeDecodeError:
             self._put_aside()
             return
         try:

@@ -1,5 +1,6 @@
 """The commands of ``tagbridge``. Each is told in a file of its own; this one only names them."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+class LogForm(Enum):
+    """Forms of log lines."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
 PlantPath = Annotated[
     Path, typer.Argument(metavar="PLANT", help="A plant file, or a folder with plant.yaml.")
+]
+
+Places = Annotated[
+    list[str] | None,
+    typer.Option("--at", metavar="NAME=URL", help="Put a link or destination somewhere else."),
 ]
 
 
@@ -35,22 +49,27 @@ def check(
 def run(
     plant: PlantPath,
     *,
-    log: Annotated[
-        str | None, typer.Option(metavar="console|json", help="Form of the log lines.")
+    at: Places = None,
+    outbox: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Another outbox folder.")
     ] = None,
+    log: Annotated[LogForm | None, typer.Option(help="Form of the log lines.")] = None,
 ) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
     from bridge.cli.check import load_plant
     from bridge.cli.run import run as run_gateway
+    from bridge.cli.words import placed
     from drivers.registry import load_drivers
 
-    raise typer.Exit(run_gateway(load_plant(plant), load_drivers(), log_form=log))
+    moved = placed(load_plant(plant), at or [], outbox)
+    raise typer.Exit(run_gateway(moved, load_drivers(), log_form=log.value if log else None))
 
 
 @app.command()
 def simulate(
     plant: PlantPath,
     *,
+    at: Places = None,
     seed: Annotated[int, typer.Option(help="Same seed, same values.")] = 1,
     broker: Annotated[
         bool, typer.Option("--broker", help="Also embedded brokers at the destinations.")
@@ -59,8 +78,10 @@ def simulate(
     """Simulate the devices of a plant at their endpoints on this machine."""
     from bridge.cli.check import load_plant
     from bridge.cli.simulate import simulate as run_simulation
+    from bridge.cli.words import placed
 
-    raise typer.Exit(run_simulation(load_plant(plant), seed=seed, with_broker=broker))
+    moved = placed(load_plant(plant), at or [])
+    raise typer.Exit(run_simulation(moved, seed=seed, with_broker=broker))
 
 
 @app.command()
@@ -73,8 +94,8 @@ def watch(
     ] = None,
 ) -> None:
     """Show what any Sparkplug nodes publish at a broker, live and decoded."""
-    from bridge.cli.words import seconds
     from bridge.cli.watch import watch as run_watch
+    from bridge.cli.words import seconds
 
     raise typer.Exit(run_watch(broker, group=group, duration_s=seconds(duration)))
 

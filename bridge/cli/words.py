@@ -1,0 +1,69 @@
+"""Words on the command line that mean more than themselves: durations, and other places.
+
+``--at NAME=URL`` puts a link or a destination of the plant file somewhere else for one run, so
+that a plant can be commissioned against simulators without an edit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from mappings.plant.definitions import DestinationDefinition, LinkDefinition, Plant
+from mappings.plant.scalars import Duration
+
+
+def seconds(text: str | None) -> float | None:
+    """A duration with its unit, as in plant files; None stays None."""
+    if text is None:
+        return None
+    try:
+        return float(TypeAdapter(Duration).validate_python(text)) / 1000
+    except ValidationError:
+        raise typer.BadParameter(
+            f"{text!r} is no duration: write 20s or 5min; units are ms, s, min, h, d"
+        ) from None
+
+
+def placed(plant: Plant, places: Sequence[str], outbox: str | None = None) -> Plant:
+    """The plant with some links or destinations elsewhere, and its outbox in another folder."""
+    links = {link.name: link for link in plant.links}
+    destinations = {destination.name: destination for destination in plant.destinations}
+    for place in places:
+        name, found, url = place.partition("=")
+        if not found or not urlsplit(url).netloc:
+            raise typer.BadParameter(
+                f"--at {place!r}: write NAME=URL, as in --at plc=tcp://10.0.4.11"
+            )
+        if name in links:
+            links[name] = _moved_link(links[name], url)
+        elif name in destinations:
+            destinations[name] = _moved_destination(destinations[name], url)
+        else:
+            known = ", ".join([*links, *destinations])
+            raise typer.BadParameter(
+                f"--at {place!r}: no link or destination {name!r}; there are {known}"
+            )
+    return replace(
+        plant,
+        links=tuple(links.values()),
+        destinations=tuple(destinations.values()),
+        outbox=replace(plant.outbox, folder=outbox) if outbox else plant.outbox,
+    )
+
+
+def _moved_link(link: LinkDefinition, url: str) -> LinkDefinition:
+    expected, scheme = urlsplit(link.endpoint).scheme, urlsplit(url).scheme
+    if scheme != expected:
+        raise typer.BadParameter(
+            f"--at {link.name}: {url!r} is not {expected}://, as in the plant file"
+        )
+    return replace(link, endpoint=url)
+
+
+def _moved_destination(destination: DestinationDefinition, url: str) -> DestinationDefinition:
+    if urlsplit(url).scheme != "mqtt":
+        raise typer.BadParameter(f"--at {destination.name}: {url!r} is not mqtt://")
+    return replace(destination, servers=(url,))

@@ -1,0 +1,184 @@
+"""Supervision: whatever a link does, it ends alone, is opened again, and its devices are judged."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from pydantic import BaseModel
+
+from bridge.backoff import Backoff
+from bridge.link import supervise
+from drivers.driver import Device, DeviceDown, DeviceUp, Endpoint, LinkError
+from mappings.batch import Batch
+from mappings.quality import BAD
+from mappings.tags import Tag
+from tests.support.wait import until
+
+
+class Options(BaseModel):
+    pass
+
+
+@dataclass
+class Scripted:
+    """A driver whose connections play scripts: async functions that get a `say` callback."""
+
+    scripts: list[Callable]
+    opened: int = 0
+
+    @contextlib.asynccontextmanager
+    async def open(self, endpoint, now_ms) -> AsyncIterator["Scripted"]:
+        script = self.scripts[min(self.opened, len(self.scripts) - 1)]
+        self.opened += 1
+        self._events: asyncio.Queue = asyncio.Queue()
+        if script is None:
+            raise LinkError("refused", "is it switched on?")
+        self._script = script
+        yield self
+
+    async def events(self):
+        async for event in self._script():
+            yield event
+
+
+@dataclass
+class Recorder:
+    heard: list = field(default_factory=list)
+
+    def accept(self, batch):
+        self.heard.append(batch)
+
+    def device_up(self, device):
+        self.heard.append(("up", device))
+
+    def device_down(self, device):
+        self.heard.append(("down", device))
+
+
+def endpoint(*wire_types: str) -> Endpoint:
+    tags = tuple(Tag(name=f"t{i}", address="", wire_type=word) for i, word in enumerate(wire_types))
+    device = Device(name="D", options=Options(), tags=tags)
+    return Endpoint(name="L", url="x://", options=Options(), devices=(device,))
+
+
+@contextlib.asynccontextmanager
+async def running(driver, receiver, *, down_after_ms=200, types=("float32",)):
+    task = asyncio.create_task(
+        supervise(
+            driver, endpoint(*types), receiver, now_ms=lambda: 0, down_after_ms=down_after_ms,
+            backoff=Backoff(first_s=0.02, most_s=0.05),
+        )
+    )  # fmt: skip
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+POINTS = (0,)
+
+
+def good(value: float = 1.0) -> Batch:
+    return Batch("D", POINTS, [value], [0])
+
+
+async def healthy():
+    yield good()
+    yield DeviceUp("D")
+    await asyncio.Event().wait()
+
+
+async def brief():
+    yield good()
+    yield DeviceUp("D")
+    raise LinkError("cut", "the cable?")
+
+
+async def test_a_device_is_up_after_its_first_full_scan() -> None:
+    receiver = Recorder()
+    async with running(Scripted([healthy]), receiver):
+        await until(lambda: ("up", "D") in receiver.heard, what="device up")
+    assert receiver.heard == [good(), ("up", "D")]
+
+
+async def test_a_short_loss_is_no_death() -> None:
+    receiver = Recorder()
+    driver = Scripted([brief, healthy])
+    async with running(driver, receiver, down_after_ms=500):
+        await until(lambda: driver.opened == 2 and len(receiver.heard) > 2, what="opened again")
+        await asyncio.sleep(0.7)
+    assert ("down", "D") not in receiver.heard
+    assert receiver.heard.count(("up", "D")) == 1
+
+
+async def test_a_long_loss_is_one_death_and_then_a_new_life() -> None:
+    receiver = Recorder()
+    driver = Scripted([brief, *[None] * 12, healthy])
+    async with running(driver, receiver, down_after_ms=100):
+        await until(lambda: receiver.heard.count(("up", "D")) == 2, what="up again")
+    marks = [heard for heard in receiver.heard if isinstance(heard, tuple)]
+    assert marks == [("up", "D"), ("down", "D"), ("up", "D")]
+
+
+async def test_a_silent_device_goes_down_while_its_link_lives() -> None:
+    async def silent():
+        yield good()
+        yield DeviceUp("D")
+        yield DeviceDown("D", "no answer", "power?")
+        await asyncio.Event().wait()
+
+    receiver = Recorder()
+    async with running(Scripted([silent]), receiver, down_after_ms=50):
+        await until(lambda: ("down", "D") in receiver.heard, what="device down")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Batch("D", (0,), ["text"], [0]),
+        Batch("D", (0,), [1.0, 2.0], [0]),
+        Batch("D", (0,), [1.0], []),
+        Batch("D", (5,), [1.0], [0]),
+        Batch("D", (-1,), [1.0], [0]),
+        Batch("D", (0,), [None], [0]),
+        Batch("D", (0,), ["x"], [0], [BAD]),
+        Batch("nobody", (0,), [1.0], [0]),
+        "not an event",
+    ],
+)
+async def test_a_batch_that_breaks_the_contract_ends_the_link_and_goes_nowhere(bad) -> None:
+    async def broken():
+        yield bad
+
+    receiver = Recorder()
+    driver = Scripted([broken, healthy])
+    async with running(driver, receiver):
+        await until(lambda: ("up", "D") in receiver.heard, what="opened again")
+    assert receiver.heard == [good(), ("up", "D")]
+
+
+async def test_an_exception_that_nobody_named_ends_the_link_and_is_tried_again() -> None:
+    async def buggy():
+        yield good()
+        raise KeyError("unit")
+
+    receiver = Recorder()
+    driver = Scripted([buggy])
+    async with running(driver, receiver):
+        await until(lambda: driver.opened >= 4, what="opened again and again")
+    assert receiver.heard.count(good()) >= 3
+
+
+async def test_a_device_that_answers_without_a_full_scan_is_born_all_the_same(monkeypatch) -> None:
+    monkeypatch.setattr("bridge.link._BIRTH_PATIENCE_S", 0.05)
+
+    async def partial():
+        yield good()
+        await asyncio.Event().wait()
+
+    receiver = Recorder()
+    async with running(Scripted([partial]), receiver, types=("float32", "float32")):
+        await until(lambda: ("up", "D") in receiver.heard, what="patience ends")
