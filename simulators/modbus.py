@@ -1,0 +1,343 @@
+"""A Modbus TCP server of several units that misbehaves on demand and remembers what it said.
+
+It serves the rows of given devices at their addresses, in their types and orders, with the values
+of seeded signals or, in counting mode, the next number for each read of a row. It writes registers
+by code of its own (the address grammar alone is shared with the driver), so that no mistake can
+hide on both sides of the wire. Whole requests are answered without giving up control, so a block
+is one moment's values, and `Truth` holds exactly what was sent.
+
+Registers that no row names answer exception 2, as many devices do.
+"""
+
+import array
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
+
+from pymodbus.constants import ExcCodes
+from pymodbus.exceptions import NoSuchIdException
+from pymodbus.pdu import ExceptionResponse
+from pymodbus.pdu.bit_message import (
+    ReadCoilsRequest,
+    ReadCoilsResponse,
+    ReadDiscreteInputsRequest,
+    ReadDiscreteInputsResponse,
+)
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadHoldingRegistersResponse,
+    ReadInputRegistersRequest,
+    ReadInputRegistersResponse,
+)
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType as SimDataType
+from pymodbus.simulator import SimData, SimDevice
+
+from drivers.modbus.addresses import Address, Area, parse
+from mappings.batch import Value
+from mappings.plant.definitions import DeviceDefinition
+from mappings.tags import Metric, Tag
+from simulators.signals import Counting, Signal, Truth, raw_of, signal_for
+
+_AREAS = {1: Area.COIL, 2: Area.DISCRETE, 3: Area.HOLDING, 4: Area.INPUT}
+_READS = (
+    (ReadCoilsRequest, ReadCoilsResponse),
+    (ReadDiscreteInputsRequest, ReadDiscreteInputsResponse),
+    (ReadHoldingRegistersRequest, ReadHoldingRegistersResponse),
+    (ReadInputRegistersRequest, ReadInputRegistersResponse),
+)
+_BYTES = {
+    "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4,
+    "int64": 8, "uint64": 8, "float64": 8,
+}  # fmt: skip
+
+
+class UnitOptions(Protocol):
+    """What the simulator needs of a device's ``modbus:`` block."""
+
+    unit: int
+    word_order: str
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def registers_for(value: Value, wire_type: str, order: str) -> list[int]:
+    """The registers that hold ``value``; ``order`` names its bytes as they are sent, A first.
+
+    >>> [hex(r) for r in registers_for(0x01020304, "uint32", "CDAB")]
+    ['0x304', '0x102']
+    """
+    size = _BYTES[wire_type]
+    assert isinstance(value, int | float)
+    if wire_type.startswith("float"):
+        big_endian = _float_bytes(float(value), size)
+    else:
+        big_endian = (int(value) % (1 << 8 * size)).to_bytes(size, "big")
+    named = dict(zip("ABCDEFGH", big_endian, strict=False))
+    sent = [named[letter] for letter in order]
+    return [sent[i] << 8 | sent[i + 1] for i in range(0, size, 2)]
+
+
+def _float_bytes(value: float, size: int) -> bytes:
+    # IEEE 754 by way of the machine's own arrays, not by the struct plans under test.
+    native = array.array("f" if size == 4 else "d", [value]).tobytes()
+    return native[::-1] if sys.byteorder == "little" else native
+
+
+def sent_order(wire_type: str, own: str, word_order: str) -> str:
+    """The letters of a value's bytes in the order in which they are sent."""
+    size = _BYTES[wire_type]
+    if own:
+        return own
+    if size == 2:
+        return "AB"
+    # The pattern says two things: do words come least significant first, are bytes swapped?
+    words_back, bytes_back = {
+        "ABCD": (False, False), "CDAB": (True, False), "BADC": (False, True), "DCBA": (True, True),
+    }[word_order]  # fmt: skip
+    words = ["ABCDEFGH"[i : i + 2] for i in range(0, size, 2)]
+    if words_back:
+        words.reverse()
+    return "".join(word[::-1] if bytes_back else word for word in words)
+
+
+class _Point:
+    """A row at its place: ``first`` to ``last`` in its area, both included."""
+
+    def __init__(self, tag: Tag, address: Address, signal: Signal, metric: Metric) -> None:
+        self.tag = tag
+        self.area = address.area
+        self.bit = address.bit
+        self.first = address.first
+        self.last = address.first + (_BYTES.get(tag.wire_type, 2) // 2) - 1
+        self.signal = signal
+        self.metric = metric
+
+    def at(self, t_ms: int) -> Value:
+        """What the device holds at ``t_ms``."""
+        return raw_of(self.signal.at(t_ms), self.tag, self.metric)
+
+
+class _Unit:
+    """The memory of one device."""
+
+    def __init__(self, device: DeviceDefinition, seed: int) -> None:
+        options = cast("UnitOptions", device.options)
+        self.name = device.name
+        self.number = options.unit
+        self.word_order = options.word_order
+        self.points: list[_Point] = []
+        for tag, metric in zip(device.tags, device.metrics, strict=True):
+            address = parse(tag.address)
+            assert isinstance(address, Address), f"{device.name}/{tag.name}: {address}"
+            signal = signal_for(
+                seed, device.name, metric.name, metric.datatype, metric.low, metric.high
+            )
+            self.points.append(_Point(tag, address, signal, metric))
+        self.memory: dict[Area, dict[int, int]] = {area: {} for area in Area}
+        for point in self.points:
+            for address_ in range(point.first, point.last + 1):
+                self.memory[point.area][address_] = 0
+        self.held: dict[str, Value] = {}
+        self.refused: list[tuple[Area, int, int, int]] = []
+
+    def write(self, point: _Point, value: Value) -> None:
+        """Put a value into the memory."""
+        cells = self.memory[point.area]
+        if point.area.is_bits:
+            cells[point.first] = int(bool(value))
+        elif point.bit is not None:
+            mask = 1 << point.bit
+            cells[point.first] = cells[point.first] & ~mask | (mask if value else 0)
+        else:
+            order = sent_order(point.tag.wire_type, point.tag.order, self.word_order)
+            words = registers_for(value, point.tag.wire_type, order)
+            cells.update(enumerate(words, point.first))
+
+
+class ModbusSimulator:
+    """A server for ``devices`` at ``host``:``port`` (0: any free port), as a context.
+
+    ``step_ms`` is the grid of time on which signals are sampled: 250 means that values change four
+    times a second. In ``counting`` mode a row's value is the number of answers that held it.
+    """
+
+    def __init__(
+        self,
+        devices: Iterable[DeviceDefinition],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        seed: int = 1,
+        counting: bool = False,
+        step_ms: int = 100,
+        truth: Truth | None = None,
+        now_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.truth = Truth() if truth is None else truth
+        self.counting = Counting() if counting else None
+        self.delay_s = 0.0
+        """How long each answer takes."""
+        self.requests: list[tuple[int, str, int, int]] = []
+        """The last reads: unit, area, first, count. Clear it when you like."""
+        self._step_ms = step_ms
+        self._now_ms = now_ms
+        self._units = {unit.number: unit for unit in (_Unit(d, seed) for d in devices)}
+        self._by_name = {unit.name: unit for unit in self._units.values()}
+        self._silent: set[str] = set()
+        self._frozen = False
+        self._server: Any = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @property
+    def endpoint(self) -> str:
+        """What a plant file calls it: ``tcp://127.0.0.1:1502``."""
+        return f"tcp://{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        """Listen (again), at the same port as before."""
+        if self._server is not None:
+            return
+        self._server = ModbusTcpServer(
+            # pymodbus wants memory for each unit; ours answers, through the request classes.
+            [
+                SimDevice(unit, [SimData(0, values=0, datatype=SimDataType.REGISTERS)])
+                for unit in self._units
+            ],
+            address=(self.host, self.port),
+            ignore_missing_devices=True,
+            custom_pdu=_request_classes(self),
+        )
+        await self._server.serve_forever(background=True)
+        self.port = self._server.transport.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening and drop all connections; the values stay."""
+        if self._server is not None:
+            server, self._server = self._server, None
+            listener = server.transport
+            self._drop(server)
+            await server.shutdown()
+            await listener.wait_closed()
+        self._frozen = False
+
+    def drop_connections(self) -> None:
+        """Reset every connection; listening goes on."""
+        if self._server is not None:
+            self._drop(self._server)
+
+    @staticmethod
+    def _drop(server: Any) -> None:
+        for connection in list(server.active_connections.values()):
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    def freeze(self) -> None:
+        """Answer nothing any more, to anybody, until `thaw` or `stop`."""
+        self._frozen = True
+
+    def thaw(self) -> None:
+        """End a freeze."""
+        self._frozen = False
+
+    def silence(self, device: str) -> None:
+        """Let a unit answer nothing."""
+        self._silent.add(self._by_name[device].name)
+
+    def wake(self, device: str) -> None:
+        """Let a silenced unit answer again."""
+        self._silent.discard(device)
+
+    def refuse(self, device: str, area: Area, first: int, last: int, code: int = 2) -> None:
+        """Answer reads that touch these addresses (last included) with a Modbus exception."""
+        self._by_name[device].refused.append((area, first, last, code))
+
+    def allow(self, device: str) -> None:
+        """Undo all `refuse` of a device."""
+        self._by_name[device].refused.clear()
+
+    def hold(self, device: str, values: Mapping[str, Value]) -> None:
+        """Let these tags have these raw values from now on, instead of their signals."""
+        self._by_name[device].held.update(values)
+
+    def _answer(self, unit: _Unit, code: int, first: int, count: int) -> list[int] | int:
+        """The bits or registers of one read, or an exception code; no await, so one moment."""
+        area = _AREAS[code]
+        last = first + count - 1
+        for refused, low, high, with_code in unit.refused:
+            if refused is area and first <= high and low <= last:
+                return with_code
+        cells = unit.memory[area]
+        if any(address not in cells for address in range(first, last + 1)):
+            return int(ExcCodes.ILLEGAL_ADDRESS)
+        now_ms = self._now_ms()
+        from_ms = now_ms - now_ms % self._step_ms
+        for point in unit.points:
+            if point.area is not area or point.first < first or point.last > last:
+                continue
+            name = point.tag.name
+            if name in unit.held:
+                value, stretch = unit.held[name], (now_ms, now_ms)
+            elif self.counting is not None:
+                value, stretch = self.counting.next(unit.name, point.tag), (now_ms, now_ms)
+            else:
+                value = point.at(from_ms)
+                stretch = (from_ms, from_ms + self._step_ms - 1)
+            unit.write(point, value)
+            self.truth.serve(unit.name, name, value, *stretch)
+        return [cells[address] for address in range(first, last + 1)]
+
+    async def respond(self, request: Any, response_class: Any) -> Any:
+        """The response to a read request; `NoSuchIdException` means silence to pymodbus."""
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        unit = self._units.get(request.dev_id)
+        if self._frozen or unit is None or unit.name in self._silent:
+            raise NoSuchIdException
+        if len(self.requests) > 100_000:
+            del self.requests[:50_000]
+        area = _AREAS[request.function_code]
+        self.requests.append((unit.number, area.value, request.address, request.count))
+        answer = self._answer(unit, request.function_code, request.address, request.count)
+        if isinstance(answer, int):
+            return ExceptionResponse(request.function_code, answer)
+        if area.is_bits:
+            return response_class(bits=[bit == 1 for bit in answer])
+        return response_class(registers=answer)
+
+
+def _request_classes(simulator: ModbusSimulator) -> Sequence[type]:
+    """Request classes that ask the simulator instead of pymodbus's memory.
+
+    Its memory hook (``SimDevice.action``) sees coils only in whole words, which is too coarse to
+    count reads of one coil.
+    """
+
+    def made(request_class: Any, response_class: Any) -> type:
+        async def datastore_update(self: Any, _context: Any, _device_id: int) -> Any:
+            return await simulator.respond(self, response_class)
+
+        return type(
+            request_class.__name__, (request_class,), {"datastore_update": datastore_update}
+        )
+
+    return [made(*classes) for classes in _READS]
