@@ -180,17 +180,27 @@ class DeviceEncoder:
         self._unsettled = set(self._told_live)
 
     def encode(self, batch: Batch, *, timestamp_ms: int, seq: int, historical: bool) -> bytes:
-        """The payload that carries a batch; metrics in the order of the batch.
+        """The payload that carries one batch; see `encode_all`."""
+        return self.encode_all([(batch, historical)], timestamp_ms=timestamp_ms, seq=seq)
+
+    def encode_all(
+        self, records: Iterable[tuple[Batch, bool]], *, timestamp_ms: int, seq: int
+    ) -> bytes:
+        """One payload that carries batches, each with whether it is historical, in their order.
 
         A metric has its name or alias, its time and its value (None: ``is_null``), and the
         property Quality when it is not GOOD or when a host may believe that it is not
         (tck-id-payloads-propertyset-quality-value-value). ``timestamp_ms`` is when the payload is
         sent. The encoder takes the payload for sent.
         """
-        metrics = self._planned(batch, historical=historical)
-        if metrics is None:
-            metrics = self._each(batch, historical=historical)
-        return b"".join((_TIMESTAMP, varint(timestamp_ms), *metrics, _SEQ, varint(seq)))
+        parts = [_TIMESTAMP, varint(timestamp_ms)]
+        for batch, historical in records:
+            metrics = self._planned(batch, historical=historical)
+            if metrics is None:
+                metrics = self._each(batch, historical=historical)
+            parts += metrics
+        parts += (_SEQ, varint(seq))
+        return b"".join(parts)
 
     def _planned(self, batch: Batch, *, historical: bool) -> list[bytes] | None:
         """The metrics by a plan, or None where only `_each` does."""

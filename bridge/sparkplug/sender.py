@@ -317,7 +317,7 @@ class Sender:
         self._unfenced += entries
 
     def _publish_data(self, device: str, records: Sequence[Entry], born_from: int) -> None:
-        payload = self._image.encoders[device].encode(
+        payload = self._image.encoders[device].encode_all(
             [
                 (entry.batch, entry.historical or entry.batch.late or entry.number < born_from)
                 for entry in records
