@@ -1,0 +1,59 @@
+# demo and test are the two commands of the README; everything they need, they install.
+# `make demo DURATION=20s` ends by itself. What goes where: packaging/environment.sh.
+.DEFAULT_GOAL := help
+.PHONY: help demo test faults lint format bench clean
+SHELL := /bin/sh
+ENVIRONMENT := packaging/environment.sh
+PYTEST := .venv/bin/python -m pytest
+WITNESS := $(if $(wildcard tests/witness/requirements.txt),.venv-witness/.ready)
+# pytest finds mosquitto where Debian puts it for root.
+export PATH := $(PATH):/usr/sbin:/usr/local/sbin
+
+help:
+	@echo "make demo     a simulated plant, a broker and a host in one terminal (DURATION=20s ends it)"
+	@echo "make test     all tests but the long ones of kills and cuts"
+	@echo "make faults   those: brokers and gateways killed, links cut"
+	@echo "make lint     ruff and mypy;  make format  lets ruff mend the layout"
+	@echo "make bench    costs, each beside a yardstick of the same run"
+	@echo "make clean    remove environments and caches"
+
+demo: .venv/.ready
+	.venv/bin/tagbridge demo $(if $(DURATION),--duration $(DURATION))
+
+test: .venv/.ready-dev $(WITNESS) mosquitto
+	$(PYTEST) -n 2 -m "not faults" $(ARGS)
+
+faults: .venv/.ready-dev $(WITNESS) mosquitto strace
+	$(PYTEST) -m faults $(ARGS)
+
+lint: .venv/.ready-dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: .venv/.ready-dev
+	.venv/bin/ruff format .
+
+bench: .venv/.ready-dev mosquitto
+	@set -e; for program in tests/bench/*.py; do \
+		echo "== $$program"; PYTHONPATH=. .venv/bin/python $$program; done
+
+clean:
+	rm -rf .venv .venv-witness .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: mosquitto strace
+mosquitto strace:
+	@$(ENVIRONMENT) system $@
+
+.venv/.ready: pyproject.toml $(ENVIRONMENT)
+	@$(ENVIRONMENT) venv
+	@touch $@
+
+.venv/.ready-dev: pyproject.toml $(ENVIRONMENT)
+	@$(ENVIRONMENT) dev
+	@touch .venv/.ready $@
+
+.venv-witness/.ready: tests/witness/requirements.txt $(ENVIRONMENT)
+	@$(ENVIRONMENT) witness
+	@touch $@
