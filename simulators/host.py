@@ -1,0 +1,183 @@
+"""A Sparkplug host: subscribes, decodes, and asks nodes for the births that it missed.
+
+The shell around `simulators.host_view.HostView`, with an MQTT connection of its own that shares
+nothing with the gateway's. It keeps trying when the broker cannot be reached or goes away;
+``connected`` and ``problem`` say how things stand. It is no primary host: it publishes no STATE.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import aiomqtt
+
+from bridge.sparkplug.messages import Payload
+from bridge.sparkplug.rules import Packet
+from bridge.sparkplug.topics import NAMESPACE, REBIRTH, Verb, build
+from simulators.host_view import (
+    DeviceView,
+    HostValue,
+    HostView,
+    MetricView,
+    NodeView,
+    Sample,
+)
+
+__all__ = [
+    "DeviceView",
+    "HostValue",
+    "HostView",
+    "MetricView",
+    "NodeView",
+    "Sample",
+    "SparkplugHost",
+]
+
+REBIRTH_PAUSE_MS = 5_000  # as Tahu's host waits before it asks a node again
+_CONNECT_TIMEOUT_S = 5.0
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 0.2, 2.0
+_BOOLEAN = 11
+_quiet = logging.getLogger("simulators.host.mqtt")
+_quiet.setLevel(logging.CRITICAL)  # aiomqtt logs what `problem` says anyway
+
+
+class SparkplugHost:
+    """A host at one broker, as an async context manager.
+
+    On entry it has tried to connect once: ``connected`` tells whether it is subscribed. ``group``
+    narrows the subscription to one group; ``on_sample`` and ``on_packet`` see each value and each
+    packet; ``ask`` False never asks for births. ``complete``: see `bridge.sparkplug.rules.Grader`.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int = 1883,
+        *,
+        group: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        on_sample: Callable[[Sample], None] | None = None,
+        on_packet: Callable[[Packet], None] | None = None,
+        ask: bool = True,
+        complete: bool = False,
+    ) -> None:
+        self.view = HostView(on_sample=on_sample, complete=complete)
+        self.connected = False
+        self.problem: str | None = None
+        self.rebirths_asked = 0
+        self._where = (host, port)
+        self._login = (username, password)
+        self._filter = f"{NAMESPACE}/{group}/#" if group is not None else f"{NAMESPACE}/#"
+        self._on_packet = on_packet
+        self._ask = ask
+        self._asked_ms: dict[tuple[str, str], int] = {}
+        self._tried = asyncio.Event()
+        self._client: aiomqtt.Client | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="sparkplug host")
+        await self._tried.wait()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def rebirth(self, group: str, node: str) -> None:
+        """Ask a node for all its births (tck-id-operational-behavior-data-commands-rebirth-name).
+
+        Raises `ConnectionError` while there is no broker.
+        """
+        if self._client is None:
+            raise ConnectionError(self.problem or "not connected")
+        now_ms = _now_ms()
+        payload = Payload(timestamp=now_ms)
+        payload.metrics.add(name=REBIRTH, timestamp=now_ms, datatype=_BOOLEAN, boolean_value=True)
+        self._asked_ms[group, node] = now_ms
+        self.rebirths_asked += 1
+        topic = build(group, Verb.NCMD, node)
+        try:
+            await self._client.publish(topic, payload.SerializeToString(), qos=0)
+        except aiomqtt.MqttError as error:
+            raise ConnectionError(str(error)) from error
+
+    async def _run(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                await self._one_connection()
+            except (aiomqtt.MqttError, OSError) as error:
+                if self.connected:
+                    pause_s = _FIRST_PAUSE_S
+                    self.view.gap()
+                host, port = self._where
+                self.problem = f"broker {host}:{port}: {_why(error)}"
+            finally:
+                self.connected = False
+                self._client = None
+                self._tried.set()
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _MAX_PAUSE_S)
+
+    async def _one_connection(self) -> None:
+        username, password = self._login
+        async with aiomqtt.Client(
+            *self._where,
+            username=username,
+            password=password,
+            timeout=_CONNECT_TIMEOUT_S,
+            logger=_quiet,
+        ) as client:
+            # QoS 1, to see the QoS with which nodes really publish.
+            await client.subscribe(self._filter, qos=1)
+            self._client = client
+            self.connected = True
+            self.problem = None
+            self._tried.set()
+            async for message in client.messages:
+                payload = message.payload
+                packet = Packet(
+                    message.topic.value,
+                    payload if isinstance(payload, bytes) else b"",
+                    message.qos,
+                    message.retain,
+                    _now_ms(),
+                )
+                if self._on_packet is not None:
+                    self._on_packet(packet)
+                self.view.feed(packet)
+                if self.view.wants_rebirth and self._ask:
+                    await self._ask_for_births()
+
+    async def _ask_for_births(self) -> None:
+        now_ms = _now_ms()
+        for key in tuple(self.view.wants_rebirth):
+            if now_ms - self._asked_ms.get(key, -REBIRTH_PAUSE_MS) >= REBIRTH_PAUSE_MS:
+                with contextlib.suppress(ConnectionError):  # the connection's end is told there
+                    await self.rebirth(*key)
+            self.view.wants_rebirth.discard(key)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, in the words of the operating system or of MQTT."""
+    text = str(error).strip() or type(error).__name__
+    if "111" in text or isinstance(error, ConnectionRefusedError):
+        return "connection refused; does a broker run there?"
+    return text[0].lower() + text[1:]
