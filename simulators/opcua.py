@@ -4,7 +4,7 @@ It reads the rows with the driver's address grammar and nothing else of the driv
 from `simulators.signals` on the grid of each tag's scan, with the grid's time as SourceTimestamp;
 everything served is in `truth`. With ``counting`` every tag counts 1, 2, 3 ... instead, one number
 a scan, so that a test can tell whether one is missing. For trouble on purpose: `stop`, `start`
-with other namespaces, `set_status`, `delete`, `restore`, `put`.
+with other namespaces, `load`, `hold`, `set_status`, `delete`, `restore`, `hush`.
 
 It is asyncua's server, inside the caller's event loop (about 60 us a value; a thousand changes a
 second are no load). It starts in a good second.
@@ -12,18 +12,18 @@ second are no load). It starts in a good second.
 
 import asyncio
 import logging
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self, cast
 
 from asyncua import Server, ua
 from asyncua.crypto.permission_rules import User, UserRole
 
 from drivers.opcua.addresses import UA_NAMESPACE, NodeAddress, parse
-from drivers.opcua.config import OpcUaDevice
 from mappings.batch import Value
 from mappings.plant.definitions import DeviceDefinition
 from mappings.tags import Metric, Tag
@@ -56,9 +56,21 @@ _NODE_IDS = {
 }
 
 
+class DeviceOptions(Protocol):
+    """What the simulator needs of a device's block."""
+
+    namespaces: Mapping[str, str]
+
+
 def wall_clock_ms() -> int:
     """Milliseconds since 1970, UTC."""
     return time.time_ns() // 1_000_000
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
 
 
 class _Users:
@@ -116,7 +128,7 @@ class OpcUaSimulator:
     """A server for some devices, from entering to leaving.
 
     ``users`` maps names to passwords; ``anonymous`` says who may come without (default: everybody,
-    unless there are users). ``port`` must be free.
+    unless there are users). ``port`` 0 takes a free one.
     """
 
     def __init__(
@@ -124,7 +136,7 @@ class OpcUaSimulator:
         devices: Sequence[DeviceDefinition],
         *,
         host: str = "127.0.0.1",
-        port: int,
+        port: int = 0,
         seed: int = 1,
         users: Mapping[str, str] | None = None,
         anonymous: bool | None = None,
@@ -133,7 +145,7 @@ class OpcUaSimulator:
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.host = host
-        self.port = port
+        self.port = port or _free_port(host)
         self.truth = truth if truth is not None else Truth()
         self.served: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._users = dict(users or {})
@@ -149,7 +161,7 @@ class OpcUaSimulator:
             self._add_device(device, seed)
 
     @property
-    def url(self) -> str:
+    def endpoint(self) -> str:
         """The endpoint to connect to."""
         return f"opc.tcp://{self.host}:{self.port}"
 
@@ -181,7 +193,7 @@ class OpcUaSimulator:
         server = Server(user_manager=users)
         server._application_uri = _OWN_URI  # noqa: SLF001  set_application_uri needs init
         await server.init()
-        server.set_endpoint(self.url)
+        server.set_endpoint(self.endpoint)
         server.set_server_name("tagbridge simulator")
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         tokens = [ua.AnonymousIdentityToken] if self._anonymous else []
@@ -227,11 +239,12 @@ class OpcUaSimulator:
             server.iserver.time_task = None
         await server.stop()
 
-    async def put(self, device: str, tag: str, value: Value) -> None:
-        """Give a tag this raw value now, and hold it there: its signal moves it no more."""
-        point = self._points[device, tag]
-        point.value, point.held = value, True
-        await self._write(point, self._now_ms())
+    async def hold(self, device: str, values: Mapping[str, Value]) -> None:
+        """Give tags these raw values now, and hold them there: their signals move them no more."""
+        for tag, value in values.items():
+            point = self._points[device, tag]
+            point.value, point.held = value, True
+            await self._write(point, self._now_ms())
 
     async def set_status(self, device: str, tag: str, status: int) -> None:
         """Give a tag this StatusCode, with its last value, until `set_status` says 0 (Good)."""
@@ -256,14 +269,22 @@ class OpcUaSimulator:
         await self._add_node(point)
         await self._write(point, self._now_ms())
 
+    async def load(self, uri: str) -> None:
+        """Add a namespace and the nodes of its rows while running: a PLC has loaded its program."""
+        place = await self._server.register_namespace(uri)
+        for key, point in self._points.items():
+            if point.uri == uri and not point.there:
+                address = self._addresses[key]
+                point.node = _NODE_IDS[address.kind](address.identifier, place)
+                await self.restore(*key)
+
     def hush(self) -> None:
         """Let all subscriptions die without a word, while the server goes on answering."""
         for subscription in self._server.iserver.subscription_service.subscriptions.values():
             subscription._task.cancel()  # noqa: SLF001  no public way to break a server
 
     def _add_device(self, device: DeviceDefinition, seed: int) -> None:
-        options = device.options
-        assert isinstance(options, OpcUaDevice)
+        options = cast("DeviceOptions", device.options)
         for tag, metric in zip(device.tags, device.metrics, strict=True):
             address = parse(tag.address, options.namespaces)
             assert isinstance(address, NodeAddress), address

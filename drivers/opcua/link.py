@@ -185,13 +185,10 @@ class OpcUaLink:
                     return
                 await asyncio.sleep(1.0)
                 continue
-            except ua.UaStatusCodeError as error:
-                if self._client.state is not UaClientState.CONNECTED:
-                    return
-                raise LinkError(
-                    f"{self._endpoint.url}: the server answers no more ({fault_text(error)})",
-                    "it may have restarted or dropped the session; a new one follows",
-                ) from error
+            except ua.UaStatusCodeError:
+                if self._client.state is UaClientState.CONNECTED:
+                    raise
+                return
             answer = _Answer(response.Parameters)
             subscription = self._by_identifier.get(response.Parameters.SubscriptionId)
             if subscription is not None:
@@ -268,8 +265,18 @@ class OpcUaLink:
         """The first task that fails ends the link, with its error."""
         try:
             await work
+        except ua.UaStatusCodeError as error:
+            self._fail(
+                LinkError(
+                    f"{self._endpoint.url}: the server refused a request ({fault_text(error)})",
+                    "it may have restarted or dropped the session; a new one follows",
+                )
+            )
         except Exception as error:  # noqa: BLE001  handed on to the reader of events
-            if self._failure is None:
-                self._failure = error
-                self._inbox.put_nowait(error)
-                self._connected.set()  # wakes whoever waits for a connection
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if self._failure is None:
+            self._failure = error
+            self._inbox.put_nowait(error)
+            self._connected.set()  # wakes whoever waits for a connection

@@ -12,6 +12,7 @@ code and asked for again by `retry`; so are items whose node was deleted, becaus
 finds a node again by itself when it comes back.
 """
 
+import contextlib
 import logging
 import math
 from collections.abc import Iterable, Sequence
@@ -151,11 +152,11 @@ class DeviceSubscription:
         points = tuple(self._rejected)
         stale = [self._items.pop(point) for point in points if point in self._items]
         if stale:
-            await self._session.delete_monitored_items(
-                ua.DeleteMonitoredItemsParameters(
-                    SubscriptionId=self.identifier, MonitoredItemIds=stale
-                )
+            old = ua.DeleteMonitoredItemsParameters(
+                SubscriptionId=self.identifier, MonitoredItemIds=stale
             )
+            with contextlib.suppress(ua.UaStatusCodeError):  # may have gone with their nodes
+                await self._session.delete_monitored_items(old)
         return await self._add(points, namespaces)
 
     async def take(self, result: Any) -> list[Event]:
