@@ -2,6 +2,7 @@
 # `make demo DURATION=20s` ends by itself. What goes where: packaging/environment.sh.
 .DEFAULT_GOAL := help
 .PHONY: help demo test faults lint format bench clean
+.NOTPARALLEL:
 SHELL := /bin/sh
 ENVIRONMENT := packaging/environment.sh
 PYTEST := .venv/bin/python -m pytest
@@ -17,24 +18,24 @@ help:
 	@echo "make bench    costs, each beside a yardstick of the same run"
 	@echo "make clean    remove environments and caches"
 
-demo: .venv/.ready
+demo: needs-python .venv/.ready
 	.venv/bin/tagbridge demo $(if $(DURATION),--duration $(DURATION))
 
-test: .venv/.ready-dev $(WITNESS) mosquitto
+test: needs-python-mosquitto .venv/.ready-dev $(WITNESS)
 	$(PYTEST) -n 2 -m "not faults" $(ARGS)
 
-faults: .venv/.ready-dev $(WITNESS) mosquitto strace
+faults: needs-python-mosquitto-strace .venv/.ready-dev $(WITNESS)
 	$(PYTEST) -m faults $(ARGS)
 
-lint: .venv/.ready-dev
+lint: needs-python .venv/.ready-dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-format: .venv/.ready-dev
+format: needs-python .venv/.ready-dev
 	.venv/bin/ruff format .
 
-bench: .venv/.ready-dev mosquitto
+bench: needs-python-mosquitto .venv/.ready-dev
 	@set -e; for program in tests/bench/*.py; do \
 		echo "== $$program"; PYTHONPATH=. .venv/bin/python $$program; done
 
@@ -42,9 +43,9 @@ clean:
 	rm -rf .venv .venv-witness .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: mosquitto strace
-mosquitto strace:
-	@$(ENVIRONMENT) system $@
+# All that the system lacks is found out first, so that who may not install gets one line to type.
+needs-%:
+	@$(ENVIRONMENT) system $(subst -, ,$*)
 
 .venv/.ready: pyproject.toml $(ENVIRONMENT)
 	@$(ENVIRONMENT) venv

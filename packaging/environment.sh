@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the Makefile needs on a machine: system packages, a Python, virtual environments.
 #
-#   environment.sh system NAME...   commands that must exist: mosquitto, strace
+#   environment.sh system NAME...   what must exist: python, mosquitto, strace
 #   environment.sh venv             .venv with the product and the demo's broker
 #   environment.sh dev              the same, and what tests and linters need
 #   environment.sh witness          .venv-witness: independent Sparkplug decoders, apart from ours
@@ -50,20 +50,23 @@ find_python() {
     fi
 }
 
+python_packages() {
+    [ ! -x .venv/bin/python ] || return 0
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        printf 'python3 python3-venv'
+    elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        # Debian ships Python without the means to make environments.
+        "$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
+    fi
+}
+
 make_venv() {
     if [ -x "$1/bin/python" ] && "$1/bin/python" -m pip --version >/dev/null 2>&1; then
         return
     fi
     python=$(find_python)
-    if [ -z "$python" ]; then
-        install_packages python3 python3-venv
-        python=$(find_python)
-    fi
-    # Debian ships Python without the means to make environments.
-    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-        install_packages "python$version-venv"
-    fi
+    [ -n "$python" ] || stop "No Python 3.11 or newer found."
     say "making $1 with $("$python" -V)"
     rm -rf "$1"
     "$python" -m venv "$1"
@@ -77,8 +80,14 @@ case $what in
 system)
     missing=
     for name in "$@"; do
-        command -v "$name" >/dev/null || missing="$missing $name"
+        if [ "$name" = python ]; then
+            packages=$(python_packages)
+            missing="$missing $packages"
+        elif ! command -v "$name" >/dev/null; then
+            missing="$missing $name"
+        fi
     done
+    missing=$(echo $missing)
     # shellcheck disable=SC2086  # one word per package
     [ -z "$missing" ] || install_packages $missing
     ;;
