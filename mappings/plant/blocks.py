@@ -6,7 +6,8 @@ value concerned. A misspelt key is one problem and not two: that the right one i
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping as Pairs
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Pairs
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -48,22 +49,22 @@ def read_block(
     report: Report,
     *,
     key_spot: Spot | None = None,
-    known: Iterable[str] = (),
+    meant: Iterable[str] = (),
 ) -> Model | None:
     """The model of a mapping; None with problems in the report.
 
     ``path`` names the block in messages (``links.mcc``); ``key_spot`` is the place of the key that
-    it stands under, where a missing key is told; ``known`` are further keys to suggest, which
-    somebody else reads.
+    it stands under, where a missing key is told; ``meant`` are keys whose misspelling has been
+    told already, so that it is not told that they are missing.
     """
     if not isinstance(node, Mapping):
-        report.add(*_wrong_shape(path, node, "model"))
+        report.add(*wrong_shape(path, node, "model"))
         return None
     try:
         return model.model_validate(plain(node))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        _Translation(model, node, path, report, key_spot or node.spot, list(known)).tell(details)
+        _Translation(model, node, path, report, key_spot or node.spot).tell(details, meant)
         return None
 
 
@@ -72,23 +73,30 @@ def unknown_key(
 ) -> str | None:
     """Report an unknown key; return the known key that was probably meant.
 
-    ``taken`` are the keys that stand there rightly: what is there already is hardly meant.
+    ``taken`` are the keys that stand there: what is there already is hardly meant.
     """
     known = list(known)
     meant = suggestion(key, known, taken)
     remedy = f"did you mean {meant!r}?" if meant else f"known here: {', '.join(known) or 'nothing'}"
-    report.add("E103", spot, f"{path}: unknown key {key!r}" if path else _root(key), remedy)
+    seen = f"{path}: unknown key {key!r}" if path else f"unknown key {key!r}"
+    report.add("E103", spot, seen, remedy)
     return meant
+
+
+def unknown_keys(node: Mapping, known: Iterable[str], path: str, report: Report) -> set[str]:
+    """Report all keys of a mapping that nobody knows; return those that were probably meant."""
+    known = list(known)
+    strange = [key for key in node.entries if key not in known]
+    meant = {
+        unknown_key(path, key, node.key_spot(key), known, node.entries, report) for key in strange
+    }
+    return {key for key in meant if key is not None}
 
 
 def suggestion(word: str, known: Iterable[str], taken: Iterable[str] = ()) -> str | None:
     """The known word that was probably meant, one that is not there yet before the others."""
     known, there = list(known), set(taken)
     return nearest(word, [k for k in known if k not in there]) or nearest(word, known)
-
-
-def _root(key: str) -> str:
-    return f"unknown key {key!r}"
 
 
 class _Translation:
@@ -101,17 +109,15 @@ class _Translation:
         path: str,
         report: Report,
         key_spot: Spot,
-        known: list[str],
     ) -> None:
         self.model = model
         self.node = node
         self.path = path
         self.report = report
         self.key_spot = key_spot
-        self.known = known
 
-    def tell(self, details: list[ErrorDetails]) -> None:
-        meant: set[tuple[object, ...]] = set()
+    def tell(self, details: list[ErrorDetails], keys_meant: Iterable[str]) -> None:
+        meant: set[tuple[object, ...]] = {(key,) for key in keys_meant}
         for detail in details:
             if detail["type"] == "extra_forbidden":
                 meant.add(self._unknown(detail))
@@ -125,7 +131,7 @@ class _Translation:
     def _unknown(self, detail: ErrorDetails) -> tuple[object, ...]:
         *above, key = detail["loc"]
         mapping, path, _ = self._walk(above)
-        known = keys_of(self._model_at(above)) + (self.known if not above else [])
+        known = keys_of(self._model_at(above))
         assert isinstance(mapping, Mapping)
         word = str(key)
         meant = unknown_key(
@@ -158,7 +164,7 @@ class _Translation:
             words = re.findall(r"'([^']*)'", str(given["expected"]))
             self.report.add("E112", spot, f"{path}: unknown word {shown}", one_of(shown, words))
         elif kind.endswith("_type"):
-            self.report.add(*_wrong_shape(path, node, kind.removesuffix("_type")))
+            self.report.add(*wrong_shape(path, node, kind.removesuffix("_type")))
         elif kind in _BOUNDS:
             seen, remedy = _BOUNDS[kind]
             self.report.add("E115", spot, f"{path}: {shown} is {seen}", remedy.format(**given))
@@ -228,11 +234,11 @@ def entries(
         return {}
     if isinstance(node, Mapping):
         return node.entries
-    report.add(*_wrong_shape(path, node, "model", what))
+    report.add(*wrong_shape(path, node, "model", what))
     return {}
 
 
-def _wrong_shape(path: str, node: Node, wanted: str, what: str = "") -> tuple[str, Spot, str, str]:
+def wrong_shape(path: str, node: Node, wanted: str, what: str = "") -> tuple[str, Spot, str, str]:
     """The problem of a list where a mapping is expected, and so on."""
     if isinstance(node, Scalar) and node.empty:
         remedy = f"write {what or _SHAPES.get(wanted, 'a value')}, or remove the key"

@@ -6,7 +6,7 @@ the reader takes its drivers as an argument, because this floor may not import t
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -60,3 +60,18 @@ class Grammar(Protocol):
         A unit id that occurs twice, say; ``Fault.field`` is a key of the driver block.
         """
         ...
+
+
+@runtime_checkable
+class WithLogin(Protocol):
+    """A driver whose links may log in has this too; of the others ``login`` is an unknown key."""
+
+    @property
+    def takes_login(self) -> bool:
+        """Whether a link of this driver may have a ``login``."""
+        ...
+
+
+def takes_login(driver: Grammar) -> bool:
+    """Whether links of a driver may have a ``login``."""
+    return isinstance(driver, WithLogin) and driver.takes_login

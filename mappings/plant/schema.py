@@ -8,10 +8,10 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from mappings.plant.definitions import Secret
 from mappings.plant.scalars import Duration, Rate, Size, Text, YesNo, lasting, refusal
+from mappings.plant.secrets import SecretReference
 
 FORMAT = 1
 """The newest format of a plant file that this release reads."""
@@ -27,23 +27,6 @@ SECTIONS = (
     "devices",
     "logging",
 )
-
-_SECRET = re.compile(r"\$\{(file|env|credential):([^{}]+)\}")
-_ANY_REFERENCE = re.compile(r"\$\{([^:{}]*):.*\}")
-
-
-def _secret(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = _SECRET.fullmatch(value.strip())
-    if match:
-        return Secret(kind=match[1], name=match[2].strip())
-    other = _ANY_REFERENCE.fullmatch(value.strip())
-    if other:
-        seen = f"no secret can be read from {other[1]!r}"
-        raise refusal("E701", seen, "write ${file:…}, ${env:…} or ${credential:…}")
-    remedy = 'put it in a file of its own and write "${file:secrets/NAME}", or use '
-    raise refusal("E701", "a secret in plain text", remedy + "${env:…}, ${credential:…}")
 
 
 def _broker(value: str) -> str:
@@ -76,7 +59,6 @@ def _whole_seconds(value_ms: int) -> int:
     return value_ms
 
 
-SecretReference = Annotated[Secret, BeforeValidator(_secret)]
 Broker = Annotated[Text, AfterValidator(_broker)]
 KeepAlive = Annotated[Duration, lasting("1s", "18h"), AfterValidator(_whole_seconds)]
 ScanTime = Annotated[Duration, lasting("10ms", "30d")]

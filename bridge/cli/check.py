@@ -1,0 +1,167 @@
+"""``tagbridge check``: read a plant file and say everything that is wrong with it.
+
+This is where the plant is a file: it is found, read and decoded here, the drivers are looked up,
+and the pure reader in `mappings.plant` does the rest. Nothing is ever connected. Problems go to
+standard error, in the order of the file, as editors and terminals link them; the summary goes to
+standard output.
+"""
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bridge.cli.secrets import SecretError, resolve
+from drivers.driver import Driver
+from drivers.registry import DriverWarning, load_drivers
+from mappings.plant.definitions import Login, Plant, Secret
+from mappings.plant.problems import Problem, Report
+from mappings.plant.reader import read_plant
+
+PLANT_FILE = "plant.yaml"
+"""What a folder's plant file is called."""
+
+LARGEST = 64 << 20  # bytes; 10,000 points take 2 MB
+
+
+def check(path: Path, *, strict: bool, as_json: bool) -> int:
+    """Say what is wrong, or what the plant is; the exit code.
+
+    1 if an error was found, with ``strict`` a warning as well. ``as_json`` gives one JSON object
+    for each problem on standard output, and nothing else there.
+    """
+    plant, problems = read(path)
+    if as_json:
+        for problem in problems:
+            print(json.dumps(asdict(problem) | {"stops": problem.stops}, ensure_ascii=False))
+    else:
+        show(problems)
+        if plant is not None:
+            _summary(plant)
+    return 1 if plant is None or (strict and problems) else 0
+
+
+def load_plant(path: Path) -> Plant:
+    """The plant of a file or folder; shows its problems, and exits if one is an error."""
+    plant, problems = read(path)
+    show(problems)
+    if plant is None:
+        raise typer.Exit(1)
+    return plant
+
+
+def read(path: Path) -> tuple[Plant | None, list[Problem]]:
+    """The plant of a file or folder, and its problems; a file that cannot be read is one."""
+    drivers = _drivers()
+    file = path / PLANT_FILE if path.is_dir() else path
+    report = Report(str(file))
+    text = _text(file, path, report)
+    if text is None:
+        return None, report.problems
+    folder = file.parent
+
+    def secret_is_there(secret: Secret) -> bool:
+        try:
+            resolve(Login(user="", password=secret), folder)
+        except SecretError:
+            return False
+        return True
+
+    return read_plant(text, str(file), drivers, secret_is_there=secret_is_there)
+
+
+def show(problems: Iterable[Problem]) -> None:
+    """Print problems to standard error, then how many there are."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    problems = list(problems)
+    for problem in problems:
+        colour = "bold red" if problem.stops else "bold yellow"
+        line = Text(f"{problem.place}: ")
+        line.append(problem.code, style=colour)
+        line.append(f" {problem.seen}\n    {problem.remedy}")
+        if problem.next:
+            line.append(f"   next: {problem.next}", style="dim")
+        console.print(line)
+    if problems:
+        console.print(Text(_count(problems)))
+
+
+def _count(problems: list[Problem]) -> str:
+    errors = sum(problem.stops for problem in problems)
+    parts = ((errors, "error"), (len(problems) - errors, "warning"))
+    return ", ".join(f"{n} {word}{'s' if n > 1 else ''}" for n, word in parts if n)
+
+
+def _drivers() -> Mapping[str, Driver]:
+    """The installed drivers; one that cannot be loaded is a line on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DriverWarning)
+        drivers = load_drivers()
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for warning in caught:
+        console.print(Text(f"warning: {warning.message}", style="yellow"))
+    return drivers
+
+
+def _text(file: Path, given: Path, report: Report) -> str | None:
+    """The text of a plant file; None with a problem in the report."""
+    try:
+        if file.stat().st_size > LARGEST:
+            seen = f"more than {LARGEST >> 20} MiB: this is no plant file"
+            report.add("E110", (1, 1), seen, "name the plant file, or its folder")
+            return None
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        if given.is_dir():
+            there = ", ".join(sorted(found.name for found in given.glob("*.y*ml"))[:5])
+            hint = (
+                f"there are {there}: name the one you mean" if there else f"put {PLANT_FILE} there"
+            )
+            report.add("E202", (1, 1), f"no {PLANT_FILE} in this folder", hint)
+        else:
+            hint = "name a plant file, or the folder of a plant.yaml"
+            report.add("E202", (1, 1), "no such file", hint)
+        return None
+    except OSError as error:
+        hint = "check its rights, and that it is a plain file"
+        report.add("E110", (1, 1), f"cannot be read: {error.strerror or error}", hint)
+        return None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8-sig", errors="ignore").split("\n")
+        seen = f"the byte 0x{raw[error.start]:02X} here is not UTF-8"
+        report.add("E111", (len(before), len(before[-1]) + 1), seen, "save the file as UTF-8")
+        return None
+
+
+def _summary(plant: Plant) -> None:
+    """What the plant is, in one table."""
+    console = Console(highlight=False)
+    table = Table(title=str(plant.file), title_justify="left")
+    for column in ("link", "driver", "endpoint", "device"):
+        table.add_column(column, overflow="fold")
+    table.add_column("metrics", justify="right")
+    for link in plant.links:
+        for number, device in enumerate(link.devices):
+            head = (link.name, link.driver, link.endpoint) if not number else ("", "", "")
+            cells = [Text(cell) for cell in (*head, device.name)]
+            table.add_row(*cells, str(len(device.metrics)))
+    console.print(table)
+    for destination in plant.destinations:
+        node = destination.edge_node
+        servers = ", ".join(destination.servers)
+        line = f"{destination.name}: edge node {node.group}/{node.name} at {servers}"
+        console.print(Text(line), soft_wrap=True)
+    metrics = sum(len(device.metrics) for device in plant.devices)
+    counts = (
+        (len(plant.links), "link"), (len(plant.devices), "device"), (metrics, "metric"),
+    )  # fmt: skip
+    said = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts)
+    console.print(Text(said))
