@@ -5,20 +5,32 @@ deadband compares with them, so a host's picture and ours cannot drift apart. On
 through `DeviceCatalog.update` and the outbox's append in one synchronous step.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mappings.batch import Batch, Value
 from mappings.quality import BAD, GOOD
+
+
+def newest(times_ms: Sequence[int]) -> int:
+    """The latest of some times; at once when they are one, as those of a poll are."""
+    first = times_ms[0]
+    return first if is_one(times_ms) else max(times_ms)
+
+
+def is_one(times_ms: Sequence[int]) -> bool:
+    """Whether all times are the same (counting equals is a hundred times cheaper than `max`)."""
+    return times_ms.count(times_ms[0]) == len(times_ms)
 
 
 class DeviceCatalog:
     """Columns indexed by point: value, time (ms since 1970, UTC), quality, native code.
 
     A point that was never read is None, BAD, at time 0. ``not_good`` holds the points whose
-    quality is not GOOD, so that the common case, all good, is one test.
+    quality is not GOOD, so that the common case, all good, is one test. ``newest_ms`` is the
+    latest time of all that was ever emitted.
     """
 
-    __slots__ = ("_spans", "natives", "not_good", "qualities", "times_ms", "values")
+    __slots__ = ("_spans", "natives", "newest_ms", "not_good", "qualities", "times_ms", "values")
 
     def __init__(self, size: int) -> None:
         self.values: list[Value] = [None] * size
@@ -26,6 +38,7 @@ class DeviceCatalog:
         self.qualities: list[int] = [BAD] * size
         self.natives: list[int] = [0] * size
         self.not_good: set[int] = set(range(size))
+        self.newest_ms = 0
         self._spans: dict[int, tuple[tuple[int, ...], slice]] = {}
 
     def know(self, points: tuple[int, ...]) -> slice | None:
@@ -44,6 +57,7 @@ class DeviceCatalog:
     def update(self, batch: Batch) -> None:
         """Take over what the mapper emitted. Values are final: a BAD one carries the last."""
         points = batch.points
+        self.newest_ms = max(self.newest_ms, newest(batch.times_ms))
         if batch.qualities is None and batch.natives is None and not self.not_good:
             known = self._spans.get(id(points))
             if known is not None and known[0] is points:

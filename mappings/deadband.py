@@ -24,6 +24,9 @@ def changed_of(deadbands: Sequence[float]) -> Changed:
         return any_change
     if len(banded) == len(deadbands):
         bands = list(deadbands)
+        if len(set(bands)) == 1:
+            band = bands[0]
+            return lambda new, last: [abs(n - o) > band for n, o in zip(new, last, strict=True)]
         return lambda new, last: list(map(gt, map(abs, map(sub, new, last)), bands))
 
     def some(new: Sequence[Any], last: Sequence[Any]) -> list[bool]:

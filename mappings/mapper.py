@@ -16,7 +16,7 @@ from operator import itemgetter, lt
 from typing import Any
 
 from mappings.batch import Batch, Value
-from mappings.catalog import Catalog, DeviceCatalog
+from mappings.catalog import Catalog, DeviceCatalog, is_one
 from mappings.datatypes import FLOATS
 from mappings.deadband import changed_of
 from mappings.quality import BAD, GOOD
@@ -34,19 +34,20 @@ class _Plan:
 
     __slots__ = ("changed", "floats", "gather", "points", "silent", "span", "transform", "unique")
 
-    def __init__(
-        self, points: tuple[int, ...], metrics: Sequence[Metric], catalog: DeviceCatalog
-    ) -> None:
+    def __init__(self, batch: Batch, metrics: Sequence[Metric], catalog: DeviceCatalog) -> None:
+        points = batch.points
         chosen = [metrics[p] for p in points]
         self.points = points
         self.unique = len(set(points)) == len(points)
         self.span = catalog.know(points)
         # One index makes itemgetter give a bare value, so a single point is gathered by its span.
         self.gather = itemgetter(*points) if len(points) > 1 else None
-        self.transform = transform_of([line_of(m) for m in chosen])
+        # A tag's values are always of its one Python type, so the first batch speaks for all.
+        floats = all(type(value) is float for value in batch.values)
+        self.transform = transform_of([line_of(m) for m in chosen], floats=floats)
         self.changed = changed_of([m.deadband for m in chosen])
-        floats = [i for i, m in enumerate(chosen) if m.datatype in FLOATS]
-        self.floats = None if len(floats) == len(chosen) else floats
+        checked = [i for i, m in enumerate(chosen) if m.datatype in FLOATS]
+        self.floats = None if len(checked) == len(chosen) else checked
         self.silent = [i for i, m in enumerate(chosen) if m.max_silence_ms]
 
     def column_of(self, values: list[Any]) -> Sequence[Any]:
@@ -79,10 +80,11 @@ class _DeviceMap:
         # What the deadband held back last, for points with a maximum silence: point -> value, time.
         self.held: dict[int, tuple[Value, int]] = {}
 
-    def plan(self, points: tuple[int, ...]) -> _Plan:
+    def plan(self, batch: Batch) -> _Plan:
+        points = batch.points
         plan = self.plans.get(id(points))
         if plan is None or plan.points is not points:
-            plan = _Plan(points, self.metrics, self.catalog)
+            plan = _Plan(batch, self.metrics, self.catalog)
             if len(self.plans) < _MOST_PLANS:  # the plan keeps the tuple, so its id stays taken
                 self.plans[id(points)] = plan
         return plan
@@ -94,14 +96,19 @@ class _DeviceMap:
             and not self.catalog.not_good
             and batch.points
         ):
-            plan = self.plan(batch.points)
+            plan = self.plan(batch)
             if plan.unique and (plan.gather is not None or plan.span is not None):
                 column = plan.transform(batch.values) if plan.transform else batch.values
-                late = any(map(lt, batch.times_ms, plan.column_of(self.catalog.times_ms)))
-                if not late and plan.finite(column):
+                if not self._late(batch.times_ms, plan) and plan.finite(column):
                     emitted = self._fast(batch, plan, column, now_ms)
                     return [emitted] if emitted is not None else []
         return self._slow(batch, now_ms)
+
+    def _late(self, times_ms: Sequence[int], plan: _Plan) -> bool:
+        """Whether a value is older than the last emitted one of its point."""
+        if is_one(times_ms) and times_ms[0] >= self.catalog.newest_ms:
+            return False
+        return any(map(lt, times_ms, plan.column_of(self.catalog.times_ms)))
 
     def _fast(self, batch: Batch, plan: _Plan, column: Sequence[Any], now_ms: int) -> Batch | None:
         flags = plan.changed(column, plan.column_of(self.catalog.values))

@@ -38,16 +38,21 @@ def line_of(metric: Metric) -> Line | None:
 Transform = Callable[[Sequence[Any]], Sequence[Any]]
 
 
-def transform_of(lines: Sequence[Line | None]) -> Transform | None:
+def transform_of(lines: Sequence[Line | None], *, floats: bool = False) -> Transform | None:
     """One function for a whole column of values; None when nothing changes.
 
-    The column is numeric wherever there is a line, and holds no None.
+    The column is numeric wherever there is a line, and holds no None. ``floats`` promises that
+    every raw value is a float: then the line's integers become floats once instead of each time.
     """
     if not any(lines):
         return None
     first = lines[0]
     if first is not None and all(line == first for line in lines):
-        a, b, d = first.a, first.b, first.d
+        a: float = first.a
+        b: float = first.b
+        d: float = first.d
+        if floats:
+            a, b, d = float(a), float(b), float(d)
         if (a, b) == (1, 0):
             return lambda column: [raw / d for raw in column]
         return lambda column: [(raw * a + b) / d for raw in column]
