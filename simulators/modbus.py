@@ -11,6 +11,7 @@ Registers that no row names answer exception 2, as many devices do.
 
 import array
 import asyncio
+import errno
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -214,7 +215,7 @@ class ModbusSimulator:
         return f"tcp://{self.host}:{self.port}"
 
     async def start(self) -> None:
-        """Listen (again), at the same port as before."""
+        """Listen (again), at the same port as before; OSError where the port is taken."""
         if self._server is not None:
             return
         self._server = ModbusTcpServer(
@@ -227,7 +228,11 @@ class ModbusSimulator:
             ignore_missing_devices=True,
             custom_pdu=_request_classes(self),
         )
-        await self._server.serve_forever(background=True)
+        try:
+            await self._server.serve_forever(background=True)
+        except RuntimeError as error:  # all that pymodbus says of a port that is taken
+            self._server = None
+            raise OSError(errno.EADDRINUSE, f"cannot listen at {self.endpoint}") from error
         self.port = self._server.transport.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

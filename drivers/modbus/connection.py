@@ -7,14 +7,15 @@ The door to pymodbus, which sends, frames and matches transactions. What is chan
   block at once 8 times faster than it makes a list of registers, and a hostile response cannot
   raise inside the event loop.
 - It accepts transaction id 0, any function code and any length as an answer, so `read` checks
-  all of these itself. Half a late answer in its buffer would be cut and its rest taken for a
-  new one; a connection found in that state is given up.
+  all of these itself. It forgets half an answer when it sends the next request, and would take
+  the other half for a new one; a connection with pieces in its buffer is given up.
 - A lost connection would let the request in flight wait for its timeout; here it ends it.
 """
 
 import asyncio
 import logging
 import socket
+import struct
 from typing import Any
 
 from pymodbus import ModbusException
@@ -32,6 +33,7 @@ logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 CONNECT_TIMEOUT_S = 3.0
 """Long enough for one repeated SYN (after 1 s) to be answered."""
 
+_HEADER = struct.Struct(">HHH")  # MBAP: transaction, protocol (0), length of what follows
 _NEVER = 1 << 62
 _UNREACHABLE_UNIT = frozenset({0x0A, 0x0B})  # gateway: path unavailable, target did not respond
 _REQUESTS = {
@@ -166,7 +168,13 @@ class Connection:
             ) from None
         finally:
             self._in_flight = False
-        return _checked(response, pdu, request.size)
+        raw = _checked(response, pdu, request.size)
+        if self._client.ctx.recv_buffer and not _are_frames(
+            self._client.ctx.recv_buffer, pdu.transaction_id
+        ):
+            # The end of a late answer: its begin may have completed a cut one, this one.
+            raise self._out_of_step()
+        return raw
 
     async def wait(self, seconds: float) -> None:
         """Sleep; raise `LinkError` as soon as the connection is lost."""
@@ -197,6 +205,17 @@ class Connection:
             f"{self.peer} sent an answer in pieces that do not fit together",
             "is it a Modbus TCP device, or a serial gateway that needs rtu+tcp?",
         )
+
+
+def _are_frames(left: bytes, last_tid: int) -> bool:
+    """Whether ``left`` are whole answers to this request or ones before (sent twice, or late)."""
+    while len(left) > _HEADER.size:
+        tid, protocol, length = _HEADER.unpack_from(left)
+        end = _HEADER.size + length
+        if not 0 < tid <= last_tid or protocol or length < 2 or len(left) < end:
+            return False
+        left = left[end:]
+    return not left
 
 
 def _checked(response: Any, pdu: Any, size: int) -> bytes:

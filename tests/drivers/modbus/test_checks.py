@@ -1,0 +1,173 @@
+"""What is wrong with rows, between rows and between units, in the words that the user reads."""
+
+import pytest
+
+from drivers.modbus.driver import MODBUS
+from tests.support.modbus import device, tag
+
+OPTIONS = device("d", 1, ()).options
+
+
+def faults(row, **options):
+    found = MODBUS.check_tag(row, device("d", 1, (), **options).options)
+    return [(f.code, f.field, f.seen, f.remedy) for f in found]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        tag("t", "HR1", "int16"),
+        tag("t", "HR1", "uint16", "BA"),
+        tag("t", "HR1", "uint32", "CDAB"),
+        tag("t", "HR1", "float64", "EFGHABCD"),
+        tag("t", "HR1", "int64", "HGFEDCBA"),
+        tag("t", "HR1.3", "bool"),
+        tag("t", "C1", "bool"),
+        tag("t", "10001", "bool"),
+        tag("t", "30001", "float32"),
+        tag("t", "holding:0xFFFC", "float64"),
+    ],
+)
+def test_good_rows(row):
+    assert faults(row) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        (
+            tag("Rejects", "HR110", "uint32", "BA"),
+            ("E409", "order", "Rejects: order 'BA' has 2 letters, uint32 has 4 bytes",
+             "expected ABCD, CDAB, BADC or DCBA"),
+        ),
+        (
+            tag("Rejects", "HR110", "uint32", "ABDC"),
+            ("E409", "order", "Rejects: unknown order 'ABDC'", "expected ABCD, CDAB, BADC or DCBA"),
+        ),
+        (
+            tag("Speed", "HR110", "uint16", "ABCD"),
+            ("E409", "order", "Speed: order 'ABCD' has 4 letters, uint16 has 2 bytes",
+             "expected AB or BA"),
+        ),
+        (
+            tag("Total", "HR110", "int64", "BADCFEGH"),
+            ("E409", "order", "Total: unknown order 'BADCFEGH'",
+             "expected ABCDEFGH, GHEFCDAB, BADCFEHG or HGFEDCBA"),
+        ),
+        (
+            tag("On", "C1", "bool", "AB"),
+            ("E409", "order", "On: order 'AB' on a bool",
+             "a bit has no byte order: leave it empty"),
+        ),
+        (
+            tag("On", "HR101", "bool"),
+            ("E410", "type", "'HR101' is a register of 16 bits, bool is one",
+             "name the bit: HR101.0 is the lowest; or read it as uint16"),
+        ),
+        (
+            tag("On", "C1", "uint16"),
+            ("E410", "type", "'C1' is a single bit, uint16 is not", "type bool"),
+        ),
+        (
+            tag("On", "HR1.3", "uint16"),
+            ("E410", "type", "'HR1.3' is a single bit, uint16 is not", "type bool"),
+        ),
+        (
+            tag("Name", "HR1", "string"),
+            ("E410", "type", "Name: string cannot be read from registers yet",
+             "read it as another type"),
+        ),
+        (
+            tag("Low", "HR1", "uint8"),
+            ("E410", "type", "Low: uint8 cannot be read from registers yet", "read it as uint16"),
+        ),
+        (
+            tag("Last", "HR65536", "float32"),
+            ("E405", "address", ("'HR65536': float32 takes 2 registers, the last ones beyond "
+             "holding:65535"), "off by one, or a type too wide?"),
+        ),
+    ],
+)  # fmt: skip
+def test_bad_rows(row, fault):
+    assert faults(row) == [fault]
+
+
+def test_a_bad_address_says_what_the_grammar_says():
+    assert [f[0] for f in faults(tag("t", "3204"))] == ["E401"]
+
+
+def test_a_value_must_fit_into_one_request():
+    assert faults(tag("Total", "HR1", "float64"), max_registers=3) == [
+        (
+            "E411",
+            "type",
+            "Total: float64 takes 4 registers, a request may ask for 3",
+            "a value is never read in two requests: raise max_registers",
+        )
+    ]
+
+
+def test_two_faults_of_one_row_are_said_together():
+    assert [f[0] for f in faults(tag("t", "HR65536", "float32", "AB"))] == ["E405", "E409"]
+
+
+def overlaps(*rows):
+    return [
+        (index, f.code, f.field, f.seen) for index, f in MODBUS.check_device(device("d", 1, rows))
+    ]
+
+
+def test_overlap_off_by_one():
+    found = overlaps(tag("Voltage/L1", "30001", "float32"), tag("Voltage/L2", "30002", "float32"))
+
+    assert found == [
+        (1, "E408", "address",
+         "'Voltage/L2' at 30002 overlaps 'Voltage/L1' (30001, float32, 2 registers)"),
+    ]  # fmt: skip
+
+
+def test_overlap_inside():
+    found = overlaps(tag("Low", "HR2"), tag("Wide", "HR1", "float32"), tag("Bit", "HR1.4", "bool"))
+
+    assert found == [
+        (0, "E408", "address", "'Low' at HR2 lies inside 'Wide' (HR1, float32, 2 registers)"),
+        (2, "E408", "address", "'Bit' at HR1.4 lies inside 'Wide' (HR1, float32, 2 registers)"),
+    ]
+
+
+def test_a_wide_value_hides_no_later_overlap():
+    found = overlaps(
+        tag("Wide", "HR1", "float64"), tag("Low", "HR2"), tag("Late", "HR4", "float32")
+    )
+
+    assert [index for index, *_ in found] == [1, 2]
+
+
+def test_rows_may_share_a_place():
+    assert (
+        overlaps(
+            tag("Raw", "HR1"),
+            tag("Bit 0", "HR1.0", "bool"),
+            tag("Bit 1", "holding:0.1", "bool"),
+            tag("Signed", "HR1", "int16"),
+            tag("Other area", "IR1", "float32"),
+            tag("Next", "HR2", "float32"),
+            tag("Twice", "HR2", "uint32"),
+            tag("Coil", "C1", "bool"),
+        )
+        == []
+    )
+
+
+def test_unit_twice():
+    found = MODBUS.check_link([device("A", 12, ()), device("B", 11, ()), device("C", 12, ())])
+
+    assert [(index, f.code, f.field, f.seen, f.remedy) for index, f in found] == [
+        (
+            2,
+            "E206",
+            "unit",
+            "unit 12 on this link belongs to 'A' already",
+            "two devices that answer to one unit id corrupt each other",
+        )
+    ]
