@@ -27,6 +27,7 @@ class OpcUaDriver:
 
     name = "opcua"
     schemes = frozenset({"opc.tcp"})
+    takes_login = True
     device_model: type[BaseModel] = OpcUaDevice
     link_model: type[BaseModel] = OpcUaLink
 

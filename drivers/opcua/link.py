@@ -124,6 +124,11 @@ class OpcUaLink:
         """Values that came marked with a loss in the server's queue, all devices together."""
         return sum(subscription.overflows for subscription in self._subscriptions)
 
+    @property
+    def fetched_again(self) -> int:
+        """Notifications that were lost on their way and came by Republish."""
+        return sum(subscription.fetched_again for subscription in self._subscriptions)
+
     async def _subscribe(self) -> None:
         namespaces = await self._client.get_namespace_array()
         for subscription in self._subscriptions:

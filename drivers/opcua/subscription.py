@@ -78,7 +78,8 @@ class DeviceSubscription:
     """One device's subscription in one session.
 
     ``heard_at_s`` is when the server last said anything about it, by the link's clock;
-    ``silence_s`` how long it may say nothing.
+    ``silence_s`` how long it may say nothing. ``fetched_again`` counts notifications that were
+    lost on their way and came by Republish.
     """
 
     def __init__(self, device: Device, session: Any, now_ms: Clock) -> None:
@@ -88,6 +89,7 @@ class DeviceSubscription:
         self.identifier = 0
         self.heard_at_s = 0.0
         self.silence_s = math.inf
+        self.fetched_again = 0
         self._options = options
         self._tags = device.tags
         self._session = session
@@ -187,6 +189,7 @@ class DeviceSubscription:
             raise self._lost(number, fault_text(error)) from error
         if message.SequenceNumber != number or not message.NotificationData:
             raise self._lost(number, "an empty answer")
+        self.fetched_again += 1
         return self._read(message)
 
     def _lost(self, number: int, cause: str) -> LinkError:

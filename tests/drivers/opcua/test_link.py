@@ -313,14 +313,16 @@ async def test_a_rejected_node_is_bad_at_once_and_found_later(monkeypatch):
 async def test_a_node_that_is_deleted_and_comes_back_is_found_again(monkeypatch):
     monkeypatch.setattr(link_module, "RETRY_REJECTED_S", 0.2)
     device = definition("Press", [row("A", "int32"), row("B", "int32")])
-    async with OpcUaSimulator([device]) as simulator:
-        async with following(endpoint(simulator.endpoint, [device])) as (log, _):
-            await up(log, "Press")
-            await simulator.delete("Press", "B")
-            await until(lambda: log.last("Press", 1)[2] == BAD, what="B is BAD")
-            await simulator.restore("Press", "B")
-            await until(lambda: log.last("Press", 1)[2] == GOOD, what="B is back")
-            assert log.end is None
+    async with (
+        OpcUaSimulator([device]) as simulator,
+        following(endpoint(simulator.endpoint, [device])) as (log, _),
+    ):
+        await up(log, "Press")
+        await simulator.delete("Press", "B")
+        await until(lambda: log.last("Press", 1)[2] == BAD, what="B is BAD")
+        await simulator.restore("Press", "B")
+        await until(lambda: log.last("Press", 1)[2] == GOOD, what="B is back")
+        assert log.end is None
 
 
 async def test_many_items_are_asked_for_in_blocks_that_the_server_takes(monkeypatch):
@@ -368,6 +370,31 @@ async def test_a_cut_connection_is_resumed_without_a_loss():
                     )
                     await asyncio.sleep(0.13)  # another phase of the publishing interval
                 assert log.end is None
+        numbers = [value for value, *_ in log.values["Press", 0]]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_notifications_sent_into_the_void_are_fetched_again():
+    device = definition("Press", [row("Count", "int32", scan_ms=20)])
+    async with (
+        OpcUaSimulator([device], counting=True) as simulator,
+        Forwarder(simulator.port) as wire,
+    ):
+        target = endpoint(f"opc.tcp://127.0.0.1:{wire.port}", [device], timeout_ms=3_000)
+        async with following(target) as (log, link):
+            await up(log, "Press")
+            for _ in range(2):
+                wire.freeze()  # what the server sends from now on ends in the forwarder
+                await asyncio.sleep(0.5)
+                seen = len(log.values["Press", 0])
+                wire.cut()
+                wire.thaw()
+                await until(
+                    lambda s=seen: log.end or len(log.values["Press", 0]) > s + 60,
+                    what="values after the cut",
+                )
+                assert log.end is None
+            assert link.fetched_again >= 4
         numbers = [value for value, *_ in log.values["Press", 0]]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
@@ -421,25 +448,29 @@ async def test_a_restarted_server_ends_the_link_and_a_new_one_reports_everything
 async def test_a_lost_subscription_ends_the_link(monkeypatch):
     monkeypatch.setattr(subscription_module, "KEEP_ALIVE_MS", 400)
     device = definition("Press", [row("Count", "int32")])
-    async with OpcUaSimulator([device]) as simulator:
-        async with following(endpoint(simulator.endpoint, [device])) as (log, _):
-            await up(log, "Press")
-            service = simulator._server.iserver.subscription_service
-            await service.delete_subscriptions(list(service.subscriptions))
-            await log.ended(within_s=5)
+    async with (
+        OpcUaSimulator([device]) as simulator,
+        following(endpoint(simulator.endpoint, [device])) as (log, _),
+    ):
+        await up(log, "Press")
+        service = simulator._server.iserver.subscription_service
+        await service.delete_subscriptions(list(service.subscriptions))
+        await log.ended(within_s=5)
 
 
 async def test_a_subscription_that_dies_in_silence_ends_the_link(monkeypatch):
     monkeypatch.setattr(subscription_module, "KEEP_ALIVE_MS", 400)
     device = definition("Press", [row("Count", "int32")])
-    async with OpcUaSimulator([device]) as simulator:
-        async with following(endpoint(simulator.endpoint, [device])) as (log, _):
-            await up(log, "Press")
-            simulator.hush()
-            began = time.monotonic()
-            error = await log.ended(within_s=4)
-            assert "nothing heard of Press" in error.seen
-            assert time.monotonic() - began >= 0.8
+    async with (
+        OpcUaSimulator([device]) as simulator,
+        following(endpoint(simulator.endpoint, [device])) as (log, _),
+    ):
+        await up(log, "Press")
+        simulator.hush()
+        began = time.monotonic()
+        error = await log.ended(within_s=4)
+        assert "nothing heard of Press" in error.seen
+        assert time.monotonic() - began >= 0.8
 
 
 async def test_a_quiet_device_is_no_silent_one(monkeypatch):
@@ -456,15 +487,17 @@ async def test_a_quiet_device_is_no_silent_one(monkeypatch):
 
 async def test_a_notification_that_the_server_lost_ends_the_link():
     device = definition("Press", [row("Count", "int32", scan_ms=20)])
-    async with OpcUaSimulator([device], counting=True) as simulator:
-        async with following(endpoint(simulator.endpoint, [device])) as (log, _):
-            await up(log, "Press")
-            service = simulator._server.iserver.subscription_service
-            (subscription,) = service.subscriptions.values()
-            subscription._notification_seq += 3
-            error = await log.ended(within_s=5)
-            assert "was lost" in error.seen
-            assert error.remedy
+    async with (
+        OpcUaSimulator([device], counting=True) as simulator,
+        following(endpoint(simulator.endpoint, [device])) as (log, _),
+    ):
+        await up(log, "Press")
+        service = simulator._server.iserver.subscription_service
+        (subscription,) = service.subscriptions.values()
+        subscription._notification_seq += 3
+        error = await log.ended(within_s=5)
+        assert "was lost" in error.seen
+        assert error.remedy
 
 
 async def test_a_slow_reader_slows_the_server_and_loses_nothing():
