@@ -197,7 +197,10 @@ class _DeviceReader:
                 remedy = f"did you mean {word!r}?"
             seen = f"{self.path}: no key or driver {key!r}"
             self.report.add("E103", value.key_spot(key), seen, remedy)
-            meant.add(word or next(iter(self.drivers), ""))
+            block = value.entries[key][1]
+            if isinstance(block, Mapping) and block.entries.keys() & {"endpoint", "link"}:
+                word = next(iter(self.drivers))
+            meant.add(word or "")
         return meant
 
     def _driver(self, value: Mapping, meant: AbstractSet[str]) -> None:

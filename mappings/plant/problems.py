@@ -50,6 +50,7 @@ CODES: dict[str, str] = {
     "E214": "no destination",
     "W215": "no device is in service",
     "E216": "a key of the link at a device that shares one",
+    "E218": "no driver is installed",
     "E217": "a link and a device with an endpoint of its own have one name",
     # E3xx: tables and rows
     "E303": "unknown column",

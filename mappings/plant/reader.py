@@ -55,6 +55,9 @@ def read_plant(
         return None, in_order(report.problems)
     if _is_newer(root, report):
         return None, [problem for problem in report.problems if problem.code == "E121"]
+    if not drivers:
+        report.add("E218", (1, 1), "no driver is installed", "install tagbridge again")
+        return None, in_order(report.problems)
     plant = _Reader(root, drivers, secret_is_there, report).plant()
     return (None if report.stops else plant), in_order(report.problems)
 
