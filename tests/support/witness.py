@@ -1,0 +1,34 @@
+"""Independent decoders, run in environments of their own so that they share nothing with us."""
+
+import json
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bridge.sparkplug.rules import Packet
+
+_ROOT = Path(__file__).parents[2]
+_PYTHON = _ROOT / ".venv-witness" / "bin" / "python"
+_DECODER = _ROOT / "tests" / "witness" / "pysparkplug_decode.py"
+
+
+def pysparkplug_decode(packets: Iterable[Packet]) -> list[dict[str, Any]]:
+    """What pysparkplug reads in the packets, one answer a packet; see the decoder's docstring."""
+    assert _PYTHON.exists(), (
+        f"the witness decoder's environment {_PYTHON.parent.parent} is not there; `make test` "
+        "makes it (a virtual environment with tests/witness/requirements.txt)"
+    )
+    lines = [json.dumps({"topic": p.topic, "payload": p.payload.hex()}) for p in packets]
+    ended = subprocess.run(
+        [str(_PYTHON), "-I", str(_DECODER)],
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    answers = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert len(answers) == len(lines), ended.stderr
+    return answers
