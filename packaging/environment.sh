@@ -62,16 +62,15 @@ python_packages() {
 }
 
 make_venv() {
-    if [ -x "$1/bin/python" ] && "$1/bin/python" -m pip --version >/dev/null 2>&1; then
-        return
+    if [ ! -x "$1/bin/python" ] || ! "$1/bin/python" -m pip --version >/dev/null 2>&1; then
+        python=$(find_python)
+        [ -n "$python" ] || stop "No Python 3.11 or newer found."
+        say "making $1 with $("$python" -V)"
+        rm -rf "$1"
+        "$python" -m venv "$1"
     fi
-    python=$(find_python)
-    [ -n "$python" ] || stop "No Python 3.11 or newer found."
-    say "making $1 with $("$python" -V)"
-    rm -rf "$1"
-    "$python" -m venv "$1"
     # Debian 12 brings pip 23, which knows no --group.
-    "$1/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
+    "$1/bin/python" -m pip install --quiet 'pip>=25.1'
 }
 
 what=$1
