@@ -336,6 +336,40 @@ def dead_links(document: Path) -> list[str]:
     ]
 
 
+def broken_plants(text: str, name: str) -> list[str]:
+    from drivers.registry import load_drivers
+    from mappings.plant.reader import read_plant
+
+    drivers = load_drivers()
+    return [
+        f"{name}: {problem}"
+        for block in whole_plants(text)
+        for problem in read_plant(block, name, drivers)[1]
+    ]
+
+
+def test_every_plant_in_a_document_can_be_run():
+    plants = {str(path.relative_to(ROOT)): path.read_text() for path in documents()}
+    assert any(whole_plants(text) for text in plants.values())
+    assert [bad for name, text in plants.items() for bad in broken_plants(text, name)] == []
+
+
+def test_a_broken_plant_in_a_document_is_found():
+    assert broken_plants("```yaml\ntagbridge: 1\ndevicez: {}\n```\n", "x.md")
+
+
+def test_every_example_can_be_run():
+    examples = sorted((ROOT / "mappings" / "examples").rglob("*.yaml"))
+    assert examples
+    texts = {path.name: f"```yaml\n{_from_format(path.read_text())}```\n" for path in examples}
+    assert all(whole_plants(text) for text in texts.values())
+    assert [bad for name, text in texts.items() for bad in broken_plants(text, name)] == []
+
+
+def _from_format(text: str) -> str:
+    return text[text.index("tagbridge:") :]
+
+
 def test_no_link_of_a_document_is_dead():
     assert [dead for document in documents() for dead in dead_links(document)] == []
 

@@ -146,6 +146,7 @@ async def test_a_frozen_broker_cannot_hold_up_an_open(mosquitto: Mosquitto):
         await connect(mosquitto, "n", timeout_s=0.5)
 
 
+@pytest.mark.faults
 async def test_a_quiet_connection_is_kept_alive_from_both_sides(mosquitto: Mosquitto):
     """The broker ends a connection that is silent for 1.5 s here; so would the wire."""
     connection = await connect(mosquitto, "n", keep_alive_s=1)
@@ -155,6 +156,7 @@ async def test_a_quiet_connection_is_kept_alive_from_both_sides(mosquitto: Mosqu
     await connection.disconnect(2)
 
 
+@pytest.mark.faults
 async def test_a_loop_that_stood_still_does_not_take_the_broker_for_silent(mosquitto: Mosquitto):
     import time
 
