@@ -1,23 +1,35 @@
-"""The outbox: the asyncio shell around lanes (pure) and store (files, on one thread).
+"""The outbox: the asyncio shell around `Lanes` (pure) and `Store` (files, on one thread).
 
-Everything but `open`, `take_backlog` and `close` is synchronous and runs on the event loop.
+Everything but `open`, `take_backlog` and `close` is synchronous and runs on the event loop. The
+contract (what survives what) and the format of the files are in the folder's README.
 """
 
 import asyncio
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 
+from bridge.outbox.commits import Commit, Committed, Found
+from bridge.outbox.files import File, Files, OsFiles
+from bridge.outbox.lanes import Lanes
+from bridge.outbox.store import Store
 from bridge.outbox.words import Entry, Incident, Ledger, OutboxLocked, PointKey, Recovery
+from bridge.outbox.worker import Worker
 from mappings.batch import Batch
 
 __all__ = ["Entry", "Incident", "Ledger", "Outbox", "OutboxLocked", "PointKey", "Recovery"]
 
+_CLOSE_TIMEOUT_S = 10.0
+
 
 class Outbox:
-    """The durable log of one destination."""
+    """The durable log of one destination; one user, on one event loop.
 
-    wake: asyncio.Event
-    """Set by `append`, and by commits and splits that make something sendable; the user clears."""
+    ``keys[device][point index]`` is what identifies a point in the files; device ``""`` is the
+    edge node itself. ``max_size`` (bytes, 64 KiB at least) bounds all files of ``folder``
+    together. ``monotonic_ms`` is the clock of intervals; ``report`` is called on the loop.
+    ``memory_limit`` and ``retained_limit`` (samples) bound what waits in memory while the disk
+    takes no writes, and what is retained for a resend.
+    """
 
     def __init__(
         self,
@@ -31,68 +43,240 @@ class Outbox:
         overlap_ms: int = 5000,
         live_limit_ms: int = 5000,
         strict: bool = False,
+        memory_limit: int = 500_000,
+        retained_limit: int = 500_000,
+        files: Files | None = None,
     ) -> None:
-        raise NotImplementedError
+        self._folder = folder
+        self._keys = keys
+        self._files = files or OsFiles()
+        self._store = Store(folder, keys, max_size=max_size, files=self._files)
+        self._lanes = Lanes(
+            commit_interval_ms=commit_interval_ms,
+            overlap_ms=overlap_ms,
+            live_limit_ms=live_limit_ms,
+            strict=strict,
+            memory_limit=memory_limit,
+            retained_limit=retained_limit,
+        )
+        self._monotonic_ms = monotonic_ms
+        self._report = report
+        self._lock: File | None = None
+        self._worker: Worker | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._committing: asyncio.Event = asyncio.Event()
+        """Set while no commit is under way."""
+        self._committing.set()
+        self._failure: BaseException | None = None
+        self._closed = False
+        self.wake = asyncio.Event()
+        """Set when something may have become sendable: by `append`, `split`, `rewind`,
+        `put_back`, and by commits. The user clears it before it looks."""
 
     async def open(self) -> Recovery:
-        """Lock the folder, recover what it holds, start the commit thread."""
-        raise NotImplementedError
+        """Lock the folder, recover what it holds and start the commit thread.
+
+        Raises `OutboxLocked` if another process has it, OSError if the folder cannot be made or
+        listed. Damage never raises: it is counted, quarantined and reported.
+        """
+        self._lock = self._files.lock(self._folder)
+        self._worker = Worker(f"outbox-{self._folder.name}")
+        try:
+            opened = await self._worker.run(self._store.open)
+        except BaseException:
+            self._release()
+            raise
+        self._lanes.restore(opened)
+        for incident in opened.incidents:
+            self._report(incident)
+        self._arm()
+        return opened.recovery
+
+    # --- the event loop's side --------------------------------------------------------------
 
     def append(self, batch: Batch) -> int:
-        """Take a batch; returns its record number. Wakes waiters."""
-        raise NotImplementedError
+        """Take a batch; returns its record number. Wakes waiters.
+
+        KeyError or IndexError if ``keys`` does not know the device or a point of it: a bug of
+        the caller, found here rather than on the commit thread.
+        """
+        self._check_failure()
+        if batch.points and max(batch.points) >= len(self._keys[batch.device]):
+            raise IndexError(f"point {max(batch.points)} of device {batch.device!r} is not known")
+        number = self._lanes.append(batch, self._monotonic_ms())
+        self._moved()
+        return number
 
     def split(self) -> None:
         """A birth: everything owed and unsent becomes backlog; what is in flight stays."""
-        raise NotImplementedError
+        self._lanes.split(self._monotonic_ms())
+        self._moved()
 
     def rewind(self) -> None:
-        """Link, broker or host lost: in flight, retained and unsent are all owed as backlog."""
-        raise NotImplementedError
+        """Link, broker or host lost: in flight, retained and unsent are owed again as backlog.
+
+        The split is done at once. Entries taken before are dead: handing them back has no effect.
+        """
+        self._lanes.rewind(self._monotonic_ms())
+        self._moved()
 
     def take_live(self, sendable: Container[str], max_samples: int) -> list[Entry]:
-        """Move the oldest live entries of the ``sendable`` devices to in flight."""
-        raise NotImplementedError
+        """Move the oldest live entries to in flight, up to ``max_samples``, at least one.
+
+        Entries of devices not in ``sendable`` stay in the lane without blocking others. With
+        ``strict`` only committed ones are given.
+        """
+        self._check_failure()
+        entries = self._lanes.take_live(sendable, max_samples, self._monotonic_ms())
+        self._arm()
+        return entries
 
     async def take_backlog(self, max_samples: int) -> list[Entry]:
-        """Move the oldest backlog to in flight, reading the disk on the thread."""
-        raise NotImplementedError
+        """Move the oldest backlog to in flight, up to ``max_samples``, at least one if any.
+
+        In the order of record numbers. What is committed is read from disk on the thread; may be
+        empty although `backlog_samples` is not 0: damage was passed over, or ``strict`` waits
+        for a commit. If the call is cancelled, nothing was taken.
+        """
+        self._check_failure()
+        ranges = self._lanes.ranges_to_read()
+        taken: list[Entry] = []
+        while ranges and not taken:
+            found = await self._read(ranges, max_samples)
+            taken = self._lanes.take_found(found)
+            ranges = self._lanes.ranges_to_read() if found.missing else []
+        room = max_samples - sum(map(len, taken))
+        if room > 0 and not self._lanes.ranges_to_read():
+            taken += self._lanes.take_memory(room)
+        self._moved(wake=False)
+        return taken
+
+    async def _read(self, ranges: list[tuple[int, int]], max_samples: int) -> Found:
+        assert self._worker, "the outbox is not open"
+        return await self._worker.run(lambda: self._store.read(ranges, max_samples))
 
     def confirm(self, entries: Sequence[Entry]) -> None:
-        """Fenced: the broker has read them."""
-        raise NotImplementedError
+        """Fenced: the broker has read them. Retained for the overlap, then forgotten."""
+        self._lanes.confirm(entries, self._monotonic_ms())
+        self._moved(wake=False)
 
     def put_back(self, entries: Sequence[Entry]) -> None:
         """Taken, but not published: unsent again, at their places."""
-        raise NotImplementedError
+        self._lanes.put_back(entries)
+        self._moved()
 
     def discard(self, entries: Sequence[Entry]) -> None:
-        """Never to be sent; counted as discarded."""
-        raise NotImplementedError
+        """Taken, but never to be sent; counted as discarded."""
+        self._lanes.discard(entries)
+        self._moved(wake=False)
 
     def take_overdue(self) -> dict[str, set[int]]:
-        """The points, by device, whose unsent live values the live limit made backlog.
+        """The points, by device, whose unsent live values became backlog without a birth.
 
-        The edge node sends their current values once as live. Cleared by asking, by `split` and
-        by `rewind`.
+        By the live limit: the edge node sends their current values once as live. Cleared by
+        asking, by `split` and by `rewind`.
         """
-        raise NotImplementedError
+        return self._lanes.take_overdue()
 
     @property
     def backlog_samples(self) -> int:
         """Unsent backlog."""
-        raise NotImplementedError
+        return self._lanes.backlog_samples
 
     @property
     def live_samples(self) -> int:
         """Unsent live samples."""
-        raise NotImplementedError
+        return self._lanes.live_samples
 
     @property
     def ledger(self) -> Ledger:
         """Where every sample went."""
-        raise NotImplementedError
+        return self._lanes.ledger
+
+    # --- commits ----------------------------------------------------------------------------
+
+    def _check_failure(self) -> None:
+        """A bug on the thread stops whoever goes on using the outbox; restarting is harmless."""
+        if self._failure:
+            raise RuntimeError("the outbox's commit thread failed") from self._failure
+
+    def _moved(self, *, wake: bool = True) -> None:
+        if wake:
+            self.wake.set()
+        self._arm()
+        self._report_incidents()
+
+    def _report_incidents(self) -> None:
+        while self._lanes.incidents:
+            self._report(self._lanes.incidents.pop(0))
+
+    def _arm(self) -> None:
+        """Be called when the next commit is due, unless that is arranged or one is under way."""
+        if self._timer or self._closed or self._worker is None or not self._committing.is_set():
+            return
+        due = self._lanes.due_ms()
+        if due is not None:
+            delay = max(due - self._monotonic_ms(), 0) / 1000
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._start_commit(self._lanes.begin_commit(self._monotonic_ms()))
+        self._arm()
+        self._report_incidents()
+
+    def _start_commit(self, commit: Commit | None) -> None:
+        if commit is None or self._worker is None:
+            return
+        self._committing.clear()
+
+        def done(result: Committed | BaseException) -> None:
+            self._committing.set()
+            if isinstance(result, BaseException):
+                self._failure = result
+            else:
+                self._lanes.finish_commit(commit, result, self._monotonic_ms())
+            self._moved()
+
+        self._worker.submit(lambda: self._store.commit(commit), done)
 
     async def close(self) -> None:
-        """Commit everything unconfirmed, sync, unlock; bounded time."""
-        raise NotImplementedError
+        """Commit everything unconfirmed and the cursor, sync, unlock; at most 10 s.
+
+        A disk that does not answer in that time is reported, and left behind.
+        """
+        if self._worker is None:
+            return
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._committing.wait()
+                self._closed = True
+                self._start_commit(self._lanes.begin_commit(self._monotonic_ms(), final=True))
+                await self._committing.wait()
+                await self._worker.run(self._store.close)
+        except TimeoutError:
+            uncommitted = self._lanes.ledger.uncommitted
+            self._report(
+                Incident(
+                    code="outbox-close-timeout",
+                    what=f"the disk did not answer within {_CLOSE_TIMEOUT_S:.0f} s; "
+                    f"{uncommitted} samples in memory may not be on it",
+                    where=str(self._folder),
+                    remedy="check the disk (dmesg, smartctl)",
+                )
+            )
+        finally:
+            self._closed = True
+            self._report_incidents()
+            self._release()
+
+    def _release(self) -> None:
+        if self._worker:
+            self._worker.stop()
+            self._worker = None
+        if self._lock:
+            self._lock.close()
+            self._lock = None

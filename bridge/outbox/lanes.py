@@ -1,0 +1,548 @@
+"""Lanes: what is owed, in flight, retained and not yet committed, and how it moves. Pure.
+
+Every batch gets a record number when it arrives; numbers ascend for ever. Below `live_from` is
+the backlog, from there on the live lane.
+
+* A record below ``live_from`` is always written, even if it is confirmed first; so a rewind just
+  returns its number to what is owed.
+* A live record that is confirmed before its commit is never written. If one of those has to be
+  sent again (rewind), or unsent records behind it become backlog (split), all of the live side
+  moves to new numbers at the end, in its order: order on disk is always order of numbers.
+
+The caller carries out what `begin_commit` and `ranges_to_read` ask for, on another thread, and
+brings the answers back in the order in which the thread gave them.
+"""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Container, Iterable, Sequence
+
+from bridge.outbox.commits import Commit, Committed, Found, Opened
+from bridge.outbox.numbers import Ranges, ranges_of
+from bridge.outbox.records import Cursor
+from bridge.outbox.words import Entry, Incident, Ledger
+from mappings.batch import Batch
+
+CURSOR_INTERVAL_MS = 1000
+RETRY_MS = 1000
+_RANGES_AT_ONCE = 64
+
+
+class Lanes:
+    """All state of an outbox on the event loop's side; ``now`` is monotonic milliseconds."""
+
+    def __init__(
+        self,
+        *,
+        commit_interval_ms: int = 50,
+        overlap_ms: int = 5000,
+        live_limit_ms: int = 5000,
+        strict: bool = False,
+        memory_limit: int = 500_000,
+        retained_limit: int = 500_000,
+    ) -> None:
+        self._commit_interval_ms = commit_interval_ms
+        self._overlap_ms = overlap_ms
+        self._live_limit_ms = live_limit_ms
+        self._strict = strict
+        self._memory_limit = memory_limit
+        self._retained_limit = retained_limit
+
+        self.next = 0
+        self.live_from = 0
+        self._owed = Ranges()
+        """Unsent backlog, on disk or in ``_pending``."""
+        self._live: deque[Entry] = deque()
+        self._in_flight: dict[int, Entry] = {}
+        self._retained: deque[tuple[int, Entry]] = deque()
+        """Until when, and what; ascending in time."""
+        self._pending: dict[int, Entry] = {}
+        """Not on disk and to be written; ascending in number, all above what is on disk."""
+        self._segments: list[int] = []
+        """First number of each file, ascending; each reaches to the next."""
+        self._unsent: dict[int, int] = {}
+        """Samples of unsent backlog in each file."""
+        self._overdue: dict[str, set[int]] = {}
+
+        self.backlog_samples = 0
+        self.live_samples = 0
+        self._in_flight_samples = 0
+        self._retained_samples = 0
+        self._pending_samples = 0
+        self._accepted = 0
+        self._confirmed = 0
+        self._evicted = 0
+        self._discarded = 0
+        self._quarantined = 0
+
+        self._changes = 0
+        """Counts everything that makes the cursor on disk out of date."""
+        self._written_changes = 0
+        self._last_commit_ms = -(1 << 62)
+        self._last_cursor_ms = -(1 << 62)
+        self._not_before_ms = -(1 << 62)
+        self._memory_full = False
+        self.incidents: list[Incident] = []
+        """For the shell to report; it empties the list."""
+
+    def restore(self, opened: Opened) -> None:
+        """Begin where the folder says; numbers go on in a new generation of 2**32.
+
+        So they ascend for ever although numbers of confirmed records are never written.
+        """
+        cursor = opened.cursor
+        self.next = self.live_from = ((cursor.next >> 32) + 1) << 32
+        self._owed = Ranges(cursor.owed)
+        self._segments = [first for first, _ in opened.segments]
+        self._unsent = dict(opened.segments)
+        self.backlog_samples = sum(self._unsent.values())
+        self._accepted = cursor.accepted
+        self._confirmed = cursor.confirmed
+        self._evicted = cursor.evicted
+        self._discarded = cursor.discarded
+        self._quarantined = cursor.quarantined
+        if self._segments:
+            self._changes += 1  # the first cursor of this run lets drained segments go
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where every sample went."""
+        return Ledger(
+            accepted=self._accepted,
+            confirmed=self._confirmed,
+            buffered=self.backlog_samples + self.live_samples + self._in_flight_samples,
+            evicted=self._evicted,
+            discarded=self._discarded,
+            quarantined=self._quarantined,
+            uncommitted=self._pending_samples,
+            retained=self._retained_samples,
+        )
+
+    # --- arriving ---------------------------------------------------------------------------
+
+    def append(self, batch: Batch, now: int) -> int:
+        """Take a batch into the live lane; its record number."""
+        number = self.next
+        self.next += 1
+        samples = len(batch.points)
+        if samples:
+            entry = Entry(number, batch, since_ms=now)
+            self._live.append(entry)
+            self._pend(entry)
+            self.live_samples += samples
+            self._accepted += samples
+        self.tidy(now)
+        return number
+
+    def tidy(self, now: int) -> None:
+        """Forget what is retained long enough, split a late live lane, keep memory bounded."""
+        self._forget(now)
+        if self._live and (
+            now - self._live[0].since_ms > self._live_limit_ms
+            or self.live_samples > self._memory_limit
+        ):
+            for entry in self._live:
+                self._overdue.setdefault(entry.batch.device, set()).update(entry.batch.points)
+            self._split()
+        if self._pending_samples > self._memory_limit:
+            self._evict_from_memory()
+
+    def take_overdue(self) -> dict[str, set[int]]:
+        """Points whose unsent live values became backlog without a birth, by device."""
+        overdue, self._overdue = self._overdue, {}
+        return overdue
+
+    # --- between the lanes ------------------------------------------------------------------
+
+    def split(self, now: int) -> None:
+        """A birth: what is unsent becomes backlog, what is in flight stays."""
+        self._forget(now)
+        self._overdue.clear()
+        self._split()
+
+    def _split(self) -> None:
+        if not self._live:
+            return
+        live_side = [entry for _, entry in self._retained if entry.number >= self.live_from]
+        live_side += [e for e in self._in_flight.values() if e.number >= self.live_from]
+        live_side += self._live
+        if self._has_holes(live_side):
+            for entry in _in_order(live_side):
+                if self._in_flight.pop(entry.number, None):
+                    self._in_flight[self.next] = entry
+                self._renumber(entry)
+        for entry in self._live:
+            self._owe(entry, len(entry))
+        self._live.clear()
+        self.live_samples = 0
+        self.live_from = self.next
+
+    def rewind(self, now: int) -> None:
+        """The link is lost: in flight, retained and unsent are owed again, all as backlog."""
+        self._forget(now)
+        self._overdue.clear()
+        retained = [entry for _, entry in self._retained]
+        flying = list(self._in_flight.values())
+        self._retained.clear()
+        self._in_flight.clear()
+        self._confirmed -= self._retained_samples
+        self._retained_samples = self._in_flight_samples = 0
+
+        for again, entries in ((True, retained), (False, flying)):
+            for entry in entries:
+                if entry.number >= self.live_from:
+                    continue
+                if entry.stored or entry.number in self._pending:
+                    self._owe(entry, len(entry) + entry.filtered)
+                    self._discarded -= entry.filtered
+                elif again:  # its segment was evicted; it had been confirmed, and stays so
+                    self._confirmed += len(entry)
+                else:
+                    self._evicted += len(entry)
+
+        live_side = [e for e in (*retained, *flying) if e.number >= self.live_from]
+        live_side += self._live
+        self._live.clear()
+        self.live_samples = 0
+        live_side = _in_order(live_side)
+        if self._has_holes(live_side):
+            for entry in live_side:
+                self._renumber(entry)
+        for entry in live_side:
+            self._owe(entry, len(entry))
+        # Whoever still holds an entry from before must not be able to confirm it.
+        for number, entry in self._pending.items():
+            self._pending[number] = Entry(number, entry.batch, since_ms=entry.since_ms)
+        self.live_from = self.next
+        self._changes += 1
+
+    def _has_holes(self, entries: Iterable[Entry]) -> bool:
+        """Whether any is neither on disk nor to be written under its number."""
+        return any(not entry.stored and entry.number not in self._pending for entry in entries)
+
+    def _renumber(self, entry: Entry) -> None:
+        if self._pending.pop(entry.number, None):
+            self._pending_samples -= len(entry)
+        entry.number = self.next
+        entry.stored = False
+        self.next += 1
+        self._pend(entry)
+
+    def _pend(self, entry: Entry) -> None:
+        self._pending[entry.number] = entry
+        self._pending_samples += len(entry)
+
+    def _unpend(self, number: int) -> Entry | None:
+        entry = self._pending.pop(number, None)
+        if entry:
+            self._pending_samples -= len(entry)
+        return entry
+
+    def _owe(self, entry: Entry, samples: int) -> None:
+        """Unsent backlog again, or for the first time."""
+        self._owed.add(entry.number, entry.number + 1)
+        self.backlog_samples += samples
+        if entry.stored:
+            self._count_unsent(entry.number, samples)
+
+    def _count_unsent(self, number: int, samples: int) -> None:
+        position = bisect_right(self._segments, number) - 1
+        self._unsent[self._segments[position]] += samples
+
+    # --- leaving ----------------------------------------------------------------------------
+
+    def take_live(self, sendable: Container[str], max_samples: int, now: int) -> list[Entry]:
+        """The oldest live entries of ``sendable`` devices, at least one if there is any."""
+        self.tidy(now)
+        taken: list[Entry] = []
+        waiting: list[Entry] = []
+        room = max_samples
+        while self._live and room > 0:
+            entry = self._live[0]
+            samples = len(entry)
+            if self._strict and not entry.stored:
+                break
+            if entry.batch.device not in sendable:
+                waiting.append(self._live.popleft())
+                continue
+            if samples > room and taken:
+                break
+            taken.append(self._live.popleft())
+            room -= samples
+        self._live.extendleft(reversed(waiting))
+        for entry in taken:
+            self._fly(entry)
+            self.live_samples -= len(entry)
+        return taken
+
+    def _fly(self, entry: Entry) -> None:
+        self._in_flight[entry.number] = entry
+        self._in_flight_samples += len(entry)
+
+    def ranges_to_read(self) -> list[tuple[int, int]]:
+        """The first owed ranges that are on disk; empty if memory has the oldest, or nobody."""
+        if not self._owed:
+            return []
+        end = next(iter(self._pending), self.next)
+        return self._owed.clip(self._owed.first, end, _RANGES_AT_ONCE)
+
+    def take_found(self, found: Found) -> list[Entry]:
+        """What was read back moves to in flight; what is missing leaves what is owed."""
+        self.incidents += found.incidents
+        taken: list[Entry] = []
+        touched: set[int] = set()
+        for number, batch, stored in found.records:
+            if number not in self._owed:
+                continue  # evicted, or moved by a rewind, while it was being read
+            self._owed.remove(number, number + 1)
+            self.backlog_samples -= stored
+            position = bisect_right(self._segments, number) - 1
+            touched.add(position)
+            self._unsent[self._segments[position]] -= stored
+            wanted = len(batch) if batch else 0
+            self._discarded += stored - wanted
+            self._changes += 1
+            if batch:
+                entry = Entry(number, batch, historical=True, stored=True, filtered=stored - wanted)
+                self._fly(entry)
+                taken.append(entry)
+        for start, end in found.missing:
+            self._owed.remove(start, end)
+            low = max(bisect_right(self._segments, start) - 1, 0)
+            touched.update(range(low, bisect_right(self._segments, end - 1)))
+            self._changes += 1
+        for position in touched:
+            self._settle(position)
+        return taken
+
+    def _settle(self, position: int) -> None:
+        """Nothing of a segment is owed any more, but samples are left: these were damaged."""
+        first = self._segments[position]
+        if self._unsent[first] and not self._owed.overlaps(first, self._end_of(position)):
+            self._quarantined += self._unsent[first]
+            self.backlog_samples -= self._unsent[first]
+            self._unsent[first] = 0
+
+    def _end_of(self, position: int) -> int:
+        """The number behind a segment's last."""
+        if position + 1 < len(self._segments):
+            return self._segments[position + 1]
+        return next(iter(self._pending), self.next)
+
+    def take_memory(self, max_samples: int) -> list[Entry]:
+        """The oldest backlog, as long as it is in memory."""
+        taken: list[Entry] = []
+        room = max_samples
+        while self._owed and room > 0 and not self._strict:
+            entry = self._pending.get(self._owed.first)
+            if entry is None or (taken and len(entry) > room):
+                break
+            entry.historical = True
+            self._owed.remove(entry.number, entry.number + 1)
+            self.backlog_samples -= len(entry)
+            self._fly(entry)
+            taken.append(entry)
+            room -= len(entry)
+        return taken
+
+    # --- what became of it ------------------------------------------------------------------
+
+    def _landed(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Of these, the ones in flight, which they now are no more."""
+        landed: list[Entry] = []
+        for entry in entries:
+            if self._in_flight.get(entry.number) is entry:
+                del self._in_flight[entry.number]
+                self._in_flight_samples -= len(entry)
+                self._changes += entry.stored
+                landed.append(entry)
+        return landed
+
+    def confirm(self, entries: Sequence[Entry], now: int) -> None:
+        """The broker has read them: retained for the overlap, then forgotten."""
+        for entry in self._landed(entries):
+            samples = len(entry)
+            self._confirmed += samples
+            if entry.number >= self.live_from:
+                self._unpend(entry.number)
+            self._retained.append((now + self._overlap_ms, entry))
+            self._retained_samples += samples
+        self._forget(now)
+
+    def discard(self, entries: Sequence[Entry]) -> None:
+        """They will never be sent."""
+        for entry in self._landed(entries):
+            self._unpend(entry.number)
+            self._discarded += len(entry)
+
+    def put_back(self, entries: Sequence[Entry]) -> None:
+        """They were not published: unsent again, in their places."""
+        live: list[Entry] = []
+        for entry in self._landed(entries):
+            if entry.number >= self.live_from:
+                live.append(entry)
+                self.live_samples += len(entry)
+            elif entry.stored or entry.number in self._pending:
+                self._owe(entry, len(entry) + entry.filtered)
+                self._discarded -= entry.filtered
+            else:
+                self._evicted += len(entry)
+        if live:
+            self._live = deque(_in_order([*live, *self._live]))
+
+    def _forget(self, now: int) -> None:
+        while self._retained and (
+            self._retained[0][0] <= now or self._retained_samples > self._retained_limit
+        ):
+            _, entry = self._retained.popleft()
+            self._retained_samples -= len(entry)
+            self._unpend(entry.number)
+
+    def _evict_from_memory(self) -> None:
+        """The disk does not take what arrives: the oldest unsent records go, counted."""
+        self._split()
+        evicted = 0
+        for number, entry in list(self._pending.items()):
+            if self._pending_samples <= self._memory_limit:
+                break
+            if number in self._owed:
+                self._owed.remove(number, number + 1)
+                self._unpend(number)
+                evicted += len(entry)
+        self.backlog_samples -= evicted
+        self._evicted += evicted
+        if evicted and not self._memory_full:
+            self._memory_full = True
+            self.incidents.append(
+                Incident(
+                    code="outbox-memory-full",
+                    what=f"the disk takes no writes and {self._memory_limit} samples wait in "
+                    "memory: from now on the oldest are given up, and counted as evicted",
+                    where="memory",
+                    remedy="make room on the disk or mend it; the outbox goes on by itself",
+                )
+            )
+
+    # --- commits ----------------------------------------------------------------------------
+
+    def due_ms(self) -> int | None:
+        """When `begin_commit` should be called next; None if nothing waits for it."""
+        due: list[int] = []
+        if self._pending:
+            oldest = next(iter(self._pending.values()))
+            soonest = self._last_commit_ms + self._commit_interval_ms
+            if self._strict:
+                due.append(soonest)
+            else:
+                due.append(max(soonest, oldest.since_ms + self._commit_interval_ms))
+        if self._segments and (self._changes != self._written_changes or len(self._segments) > 1):
+            due.append(self._last_cursor_ms + CURSOR_INTERVAL_MS)
+        return max(min(due), self._not_before_ms) if due else None
+
+    def begin_commit(self, now: int, *, final: bool = False) -> Commit | None:
+        """What to write now, if anything; ``final`` takes all that is unconfirmed."""
+        self.tidy(now)
+        due = self.due_ms()
+        if not final and (due is None or due > now):
+            return None
+        unsent_or_flying = sorted([*self._in_flight, *(e.number for e in self._live)])
+        owed = self._owed.copy()
+        for start, end in ranges_of(unsent_or_flying):
+            owed.add(start, end)
+        entries = list(self._pending.values())
+        if final:
+            entries = [entry for entry in entries if entry.number in owed]
+        drop = self._droppable(owed)
+        self._last_cursor_ms = now
+        if (
+            not entries
+            and not drop
+            and (self._changes == self._written_changes or not self._segments)
+        ):
+            return None
+        if entries:
+            self._last_commit_ms = now
+        return Commit(
+            records=tuple((entry.number, entry.batch) for entry in entries),
+            entries=tuple(entries),
+            cursor=Cursor(
+                next=self.next,
+                owed=tuple(owed),
+                accepted=self._accepted,
+                confirmed=self._confirmed,
+                evicted=self._evicted,
+                discarded=self._discarded,
+                quarantined=self._quarantined,
+            ),
+            sync=bool(entries or drop or final),
+            drop=drop,
+            changes=self._changes,
+        )
+
+    def _droppable(self, owed: Ranges) -> tuple[int, ...]:
+        """Segments that nobody will ask for again. Not the last: it has the latest cursor."""
+        retained = sorted(entry.number for _, entry in self._retained)
+        drop: list[int] = []
+        for first, end in zip(self._segments, self._segments[1:], strict=False):
+            if owed.overlaps(first, end):
+                continue
+            position = bisect_right(retained, first - 1)
+            if position == len(retained) or retained[position] >= end:
+                drop.append(first)
+        return tuple(drop)
+
+    def finish_commit(self, commit: Commit, done: Committed, now: int) -> None:
+        """Take note of what became of a commit."""
+        self.incidents += done.incidents
+        for first in done.opened:
+            self._segments.append(first)
+            self._unsent[first] = 0
+        written = zip(commit.records, commit.entries, strict=True)
+        entry_of = {number: entry for (number, _), entry in written}
+        for first, numbers in done.placed:
+            for number in numbers:
+                entry = entry_of[number]
+                if entry.number == number:
+                    entry.stored = True
+                pending = self._unpend(number)
+                if pending:
+                    pending.stored = True
+                else:  # confirmed or moved meanwhile: the cursor in this commit still owes it
+                    self._changes += 1
+                if number in self._owed:
+                    self._unsent[first] += len(entry)
+        for number in done.refused:
+            pending = self._unpend(number)
+            if pending and number in self._owed:
+                self._owed.remove(number, number + 1)
+                self.backlog_samples -= len(pending)
+                self._evicted += len(pending)
+        for first in done.evicted:
+            self._evict(first)
+        for first in done.dropped:
+            self._segments.remove(first)
+            del self._unsent[first]
+        if done.ok:
+            self._written_changes = commit.changes
+            self._not_before_ms = now
+            self._memory_full = False
+        else:
+            self._not_before_ms = now + RETRY_MS
+
+    def _evict(self, first: int) -> None:
+        position = self._segments.index(first)
+        end = self._end_of(position)
+        self._owed.remove(first, end)
+        samples = self._unsent.pop(first)
+        del self._segments[position]
+        self.backlog_samples -= samples
+        self._evicted += samples
+        self._changes += 1
+        elsewhere = (*self._in_flight.values(), *self._live, *(e for _, e in self._retained))
+        for entry in elsewhere:
+            if first <= entry.number < end:
+                entry.stored = False
+
+
+def _in_order(entries: Iterable[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda entry: entry.number)
