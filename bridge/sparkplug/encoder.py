@@ -7,9 +7,9 @@ comes.
 
 Two ways, chosen per batch:
 
-- *Planned*, for a set of points that was seen before, all GOOD and at one time, as a poll gives
-  them: neighbours of fixed size (Boolean, Float, Double) are one `struct` call.
-- *Each*, for everything else: qualities, several times in one batch, sets that never come again.
+- *Planned*, for a set of points that was seen before, all GOOD, as a poll gives them: neighbours
+  of fixed size (Boolean, Float, Double) are one `struct` call.
+- *Each*, for everything else: qualities, sets that never come again.
 
 A value outside of its type is the mapper's matter; here it is cut to its field and does not raise.
 """
@@ -20,10 +20,11 @@ from functools import partial
 from itertools import groupby, repeat
 from math import copysign, inf
 from operator import getitem, itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from bridge.sparkplug.topics import QUALITY
 from mappings.batch import Batch, Value
+from mappings.catalog import is_one
 from mappings.datatypes import DataType
 from mappings.quality import GOOD, Quality
 from mappings.tags import Metric
@@ -210,14 +211,16 @@ class DeviceEncoder:
             count < _MIN_RUN
             or self._unsettled
             or (qualities is not None and qualities.count(GOOD) != count)
-            or times.count(times[0]) != count
         ):
             return None
         plan = self._plan(batch.points)
         if plan is None:
             return None
+        stamps = _stamps(times, historical=historical)
+        if stamps is None:
+            return None
         try:
-            return plan.metrics(batch.values, _stamp(times[0], historical=historical))
+            return plan.metrics(batch.values, stamps)
         except (struct.error, OverflowError, TypeError):
             return None  # a value that needs a closer look
 
@@ -282,6 +285,25 @@ def _stamp(time_ms: int, *, historical: bool) -> bytes:
     return stamp + _IS_HISTORICAL if historical else stamp
 
 
+class _Stamps(NamedTuple):
+    """The encoded times of a batch, ``size`` bytes each: all ``first``, or as ``each`` lists."""
+
+    size: int
+    first: bytes
+    each: list[bytes] | None
+
+
+def _stamps(times_ms: Sequence[int], *, historical: bool) -> _Stamps | None:
+    """The stamps of times that take equally many bytes, else None."""
+    first = _stamp(times_ms[0], historical=historical)
+    if is_one(times_ms):
+        return _Stamps(len(first), first, None)
+    table = {time: _stamp(time, historical=historical) for time in set(times_ms)}
+    if any(len(stamp) != len(first) for stamp in table.values()):
+        return None
+    return _Stamps(len(first), first, [*map(table.__getitem__, times_ms)])
+
+
 class _Plan:
     """What is the same in all payloads of one set of points: runs of neighbours of one kind."""
 
@@ -304,10 +326,10 @@ class _Plan:
             self._runs.append(kind(start, [names[p] for p in run], [datatypes[p] for p in run]))
             start += count
 
-    def metrics(self, values: Sequence[Value], stamp: bytes) -> list[bytes]:
+    def metrics(self, values: Sequence[Value], stamps: _Stamps) -> list[bytes]:
         metrics: list[bytes] = []
         for run in self._runs:
-            run.write(values, stamp, metrics)
+            run.write(values, stamps, metrics)
         return metrics
 
 
@@ -341,12 +363,18 @@ class _FixedRun:
         self._struct = struct.Struct("")
         self._arguments: list[Any] = []
 
-    def write(self, values: Sequence[Value], stamp: bytes, metrics: list[bytes]) -> None:
-        if len(stamp) != self._stamp_size:
-            self._layout(len(stamp))
-        stamps = [stamp + key for key in self._keys]
+    def write(self, values: Sequence[Value], stamps: _Stamps, metrics: list[bytes]) -> None:
+        if stamps.size != self._stamp_size:
+            self._layout(stamps.size)
         arguments = self._arguments
-        arguments[1::3] = stamps * len(self._names) if self._pick is None else self._pick(stamps)
+        if stamps.each is not None:
+            each = stamps.each[self._slice]
+            keyed = [{stamp: stamp + key for stamp in set(each)} for key in self._keys]
+            tables = keyed * len(each) if self._pick is None else self._pick(keyed)
+            arguments[1::3] = map(getitem, tables, each)
+        else:
+            alike = [stamps.first + key for key in self._keys]
+            arguments[1::3] = alike * len(self._names) if self._pick is None else self._pick(alike)
         arguments[2::3] = values[self._slice]
         metrics.append(self._struct.pack(*arguments))
 
@@ -378,9 +406,9 @@ class _VaryingRun:
         self._heads: list[list[bytes]] | None = None
         self._parts = [b""] * (3 * len(names))
 
-    def write(self, values: Sequence[Value], stamp: bytes, metrics: list[bytes]) -> None:
-        if len(stamp) != self._stamp_size:
-            self._layout(len(stamp))
+    def write(self, values: Sequence[Value], stamps: _Stamps, metrics: list[bytes]) -> None:
+        if stamps.size != self._stamp_size:
+            self._layout(stamps.size)
         column = values[self._slice]
         if self._column is not None:
             contents = self._column(column)
@@ -388,14 +416,15 @@ class _VaryingRun:
             contents = [write(value) for write, value in zip(self._writers, column, strict=True)]
         parts = self._parts
         if self._heads is None:
-            size, keys = len(stamp), _metric_keys
+            size, keys = stamps.size, _metric_keys
             parts[0::3] = [
                 keys[len(name) + size + len(content)] + name
                 for name, content in zip(self._names, contents, strict=True)
             ]
         else:
             parts[0::3] = map(getitem, self._heads, map(len, contents))
-        parts[1::3] = [stamp] * len(contents)
+        each = stamps.each
+        parts[1::3] = [stamps.first] * len(contents) if each is None else each[self._slice]
         parts[2::3] = contents
         metrics += parts
 
