@@ -36,7 +36,7 @@ format: needs-python .venv/.ready-dev
 	.venv/bin/ruff format .
 
 bench: needs-python-mosquitto .venv/.ready-dev
-	@set -e; for program in tests/bench/*.py; do \
+	@set -e; for program in $$(grep -l __main__ tests/bench/*.py); do \
 		echo "== $$program"; PYTHONPATH=. .venv/bin/python $$program; done
 
 clean:
