@@ -89,7 +89,7 @@ class Log:
             strict=True,
         )
         for point, *rest in columns:
-            self.values.setdefault((event.device, point), []).append(tuple(rest))  # type: ignore[arg-type]
+            self.values.setdefault((event.device, point), []).append(tuple(rest))
 
     def last(self, device: str, point: int) -> tuple[Value, int, int, int]:
         """Value, time, quality, native code; zeros if nothing was said yet."""
