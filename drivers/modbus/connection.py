@@ -1,15 +1,18 @@
 """Connection: one TCP connection to Modbus units, one request at a time, answers in raw bytes.
 
-The door to pymodbus, which sends, frames and matches transactions. What is changed about it:
+The door to pymodbus, which connects, frames and matches transactions. What is different here:
 
-- No retries, no reconnecting (the bridge does that), and no closing after some timeouts.
+- No retries, no reconnecting: the bridge does that.
+- `read` sends and waits itself. pymodbus's ``execute`` waits by `asyncio.wait_for`, which in
+  Python 3.11 swallows a cancellation that comes together with the answer: a link that somebody
+  left would go on for ever. It also closes the connection after a few timeouts, although other
+  units may answer, and lets a request wait for its timeout when the connection is lost.
 - Its decoder is replaced (`_RawDecoder`): a response stays bytes, because plans decode a whole
   block at once 8 times faster than it makes a list of registers, and a hostile response cannot
   raise inside the event loop.
 - It accepts transaction id 0, any function code and any length as an answer, so `read` checks
   all of these itself. It forgets half an answer when it sends the next request, and would take
   the other half for a new one; a connection with pieces in its buffer is given up.
-- A lost connection would let the request in flight wait for its timeout; here it ends it.
 """
 
 import asyncio
@@ -18,7 +21,6 @@ import socket
 import struct
 from typing import Any
 
-from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
@@ -34,7 +36,6 @@ CONNECT_TIMEOUT_S = 3.0
 """Long enough for one repeated SYN (after 1 s) to be answered."""
 
 _HEADER = struct.Struct(">HHH")  # MBAP: transaction, protocol (0), length of what follows
-_NEVER = 1 << 62
 _UNREACHABLE_UNIT = frozenset({0x0A, 0x0B})  # gateway: path unavailable, target did not respond
 _REQUESTS = {
     1: ReadCoilsRequest,
@@ -102,7 +103,8 @@ class Connection:
     def __init__(self, host: str, port: int, timeout_s: float) -> None:
         self.peer = f"{host}:{port}"
         self.timeout_s = timeout_s
-        self._in_flight = False
+        self._loop = asyncio.get_running_loop()
+        self._answer: asyncio.Future[Any] | None = None
         self._lost = asyncio.Event()
         self._client = AsyncModbusTcpClient(
             host,
@@ -112,7 +114,6 @@ class Connection:
             reconnect_delay=0,
             trace_connect=self._connected,
         )
-        self._client.set_max_no_responses(_NEVER)
         self._client.ctx.framer.decoder = _RawDecoder(is_server=False)
 
     async def open(self) -> None:
@@ -152,26 +153,25 @@ class Connection:
             raise self._gone()
         if self._client.ctx.recv_buffer:
             raise self._out_of_step()
-        pdu = request.pdu
-        self._in_flight = True
+        ctx, pdu = self._client.ctx, request.pdu
+        pdu.transaction_id = ctx.getNextTID()
+        self._answer = ctx.response_future = self._loop.create_future()
+        ctx.pdu_send(pdu)
         try:
-            response = await self._client.execute(False, pdu)
-        except ConnectionError:
-            raise self._gone() from None
-        except ModbusException:
-            if self._lost.is_set():
-                raise self._gone() from None
-            if self._client.ctx.recv_buffer:
+            async with asyncio.timeout(self.timeout_s):
+                response = await self._answer
+        except TimeoutError:
+            if ctx.recv_buffer:
                 raise self._out_of_step() from None
             raise NoAnswerError(
                 f"unit {pdu.dev_id} at {self.peer} did not answer within {self.timeout_s:g} s"
             ) from None
+        except ConnectionResetError:
+            raise self._gone() from None
         finally:
-            self._in_flight = False
+            self._answer = None
         raw = _checked(response, pdu, request.size)
-        if self._client.ctx.recv_buffer and not _are_frames(
-            self._client.ctx.recv_buffer, pdu.transaction_id
-        ):
+        if ctx.recv_buffer and not _are_frames(ctx.recv_buffer, pdu.transaction_id):
             # The end of a late answer: its begin may have completed a cut one, this one.
             raise self._out_of_step()
         return raw
@@ -190,9 +190,8 @@ class Connection:
         if connected:
             return
         self._lost.set()
-        waiting = self._client.ctx.response_future
-        if self._in_flight and not waiting.done():
-            waiting.set_exception(ConnectionResetError())
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ConnectionResetError())
 
     def _gone(self) -> LinkError:
         return LinkError(

@@ -237,6 +237,29 @@ async def test_a_loss_ends_the_wait():
     connection.close()
 
 
+async def test_a_cancellation_that_comes_with_the_answer_is_not_swallowed():
+    """`asyncio.wait_for` of Python 3.11 would return the answer, and the task would go on."""
+
+    async def answer(asked, send):
+        send(asked.frame(asked.body()))
+
+    async with HostilePeer(answer) as peer:
+        connection = await opened(peer)
+        decoder = connection._client.ctx.framer.decoder
+        plain = decoder.decode
+        reading = asyncio.ensure_future(connection.read(Request(7, block_at(100))))
+
+        def decode(frame):
+            # runs after the answer is there and before the task is woken by it
+            asyncio.get_running_loop().call_soon(reading.cancel)
+            return plain(frame)
+
+        decoder.decode = decode
+        await asyncio.wait([reading], timeout=5)
+        connection.close()
+    assert reading.cancelled()
+
+
 async def test_refused():
     with pytest.raises(LinkError, match="refuses connections") as caught:
         await Connection("127.0.0.1", free_port(), 1).open()
