@@ -6,7 +6,7 @@ appear in NBIRTH and NDATA under ``Diagnostics/``. With several destinations the
 
 from collections.abc import Sequence
 
-from bridge.outbox import Outbox
+from bridge.outbox.outbox import Outbox
 from bridge.sparkplug.image import NODE
 from mappings.batch import Batch
 from mappings.datatypes import DataType

@@ -18,7 +18,7 @@ import structlog
 from bridge.clock import SystemClock
 from bridge.diagnostics import Diagnostics
 from bridge.link import supervise
-from bridge.outbox import Incident, Outbox, PointKey
+from bridge.outbox.outbox import Incident, Outbox, PointKey
 from bridge.sparkplug.edge_node import EdgeNode
 from bridge.sparkplug.image import NODE, NodeImage
 from bridge.state import StateFile

@@ -12,7 +12,7 @@ import structlog
 from bridge import logs
 from bridge.cli.secrets import SecretError, resolve
 from bridge.gateway import Gateway
-from bridge.outbox import OutboxLocked
+from bridge.outbox.outbox import OutboxLocked
 from bridge.state import StateError
 from drivers.driver import Driver
 from mappings.plant.definitions import Login, Plant
@@ -50,8 +50,8 @@ def run(plant: Plant, drivers: Mapping[str, Driver], *, log_form: str | None) ->
 
 
 def _logins(plant: Plant) -> list[Login]:
-    owners = (*plant.destinations, *plant.links)
-    return [owner.login for owner in owners if owner.login is not None]
+    logins = [d.login for d in plant.destinations] + [link.login for link in plant.links]
+    return [login for login in logins if login is not None]
 
 
 async def _until_signal(gateway: Gateway) -> None:
@@ -64,8 +64,10 @@ async def _until_signal(gateway: Gateway) -> None:
 
 def _new_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run on uvloop where the ``fast`` extra is installed."""
-    factory = None
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with contextlib.suppress(ImportError):
-        from uvloop import new_event_loop as factory  # noqa: PLC0415  # optional
+        from uvloop import new_event_loop  # noqa: PLC0415  # optional
+
+        factory = new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main())

@@ -14,10 +14,11 @@ import structlog
 from bridge.backoff import Backoff
 from bridge.clock import SystemClock
 from bridge.mqtt import Connection, ConnectionLost, Server, Will
-from bridge.outbox import Outbox
+from bridge.outbox.outbox import Outbox
 from bridge.sparkplug.image import NodeImage
 from bridge.sparkplug.payload import encode_node_death
-from bridge.sparkplug.sender import DeliveryRefusedError, Sender
+from bridge.sparkplug.proof import DeliveryRefusedError
+from bridge.sparkplug.sender import Sender
 from bridge.sparkplug.session import Event, Session, State
 from bridge.sparkplug.topics import Verb
 from bridge.state import StateFile
@@ -120,13 +121,15 @@ class EdgeNode:
                 self._unused_bd_seq = bd_seq  # no broker saw a CONNECT with it
             raise
         async with connection:
+            delivered = False
             try:
-                await self._speak(connection, server, early)
+                delivered = await self._speak(connection, server, early)
             finally:
                 self._sender = None
                 if self._session.state is not State.OFFLINE:
                     self._session.on(Event.LOST)
-                self._outbox.rewind()
+                if not delivered:
+                    self._outbox.rewind()
 
     async def _open(
         self, server: Server, bd_seq: int, early: list[tuple[str, bytes, bool]]
@@ -149,7 +152,8 @@ class EdgeNode:
 
     async def _speak(
         self, connection: Connection, server: Server, early: list[tuple[str, bytes, bool]]
-    ) -> None:
+    ) -> bool:
+        """Subscribe, and let a sender speak until it leaves: whether the broker read its last."""
         self._session.on(Event.ACCEPTED)
         await connection.subscribe(self._filters())
         self._session.on(Event.SUBSCRIBED)
@@ -184,6 +188,7 @@ class EdgeNode:
             await asyncio.gather(speaking, ended, return_exceptions=True)
         delivered = await sender.farewell(self._farewell_s)
         self._log.info("left", delivered=delivered)
+        return delivered
 
     def _proven(self) -> None:
         """Births arrived: the next failure is news, and the next delay short again."""

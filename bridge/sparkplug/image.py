@@ -103,17 +103,17 @@ class NodeImage:
             for point, metric in enumerate(self._metrics[device])
         ]
 
-    def present(self, device: str) -> Batch:
-        """The current values of a device as a batch: what is told again when it comes back."""
+    def present(self, device: str, points: Iterable[int]) -> Batch:
+        """The current values of some points of a device."""
         now = self._catalog.devices[device]
-        points = tuple(p for p, time_ms in enumerate(now.times_ms) if time_ms)
+        chosen = tuple(sorted(points))
         return Batch(
             device,
-            points,
-            [now.values[p] for p in points],
-            [now.times_ms[p] for p in points],
-            [now.qualities[p] for p in points],
-            [now.natives[p] for p in points],
+            chosen,
+            [now.values[p] for p in chosen],
+            [now.times_ms[p] for p in chosen],
+            [now.qualities[p] for p in chosen],
+            [now.natives[p] for p in chosen],
         )
 
 

@@ -5,20 +5,17 @@ what a host sees is the order of the lines in `Sender.run`: births, births of de
 live values, deaths of devices that went, and then, as far as the window allows, backlog. Between
 an `await` and the next, nothing else publishes; sequence numbers cannot overtake each other.
 
-Nothing is confirmed on hope. After publishing, a fence asks whether the broker has read it, and the
-node's own births must have come back: a broker that takes messages and drops them by its access
-list answers every fence.
+Nothing is confirmed on hope: `bridge.sparkplug.proof` says when the broker has read what went out.
 """
 
 import asyncio
-from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
 import structlog
 
 from bridge.clock import SystemClock
 from bridge.mqtt import Connection
-from bridge.outbox import Entry, Outbox
+from bridge.outbox.outbox import Entry, Outbox
 from bridge.sparkplug.image import NODE, NodeImage
 from bridge.sparkplug.pacing import Allowance, Window
 from bridge.sparkplug.payload import (
@@ -27,39 +24,12 @@ from bridge.sparkplug.payload import (
     encode_device_death,
     encode_node_death,
 )
+from bridge.sparkplug.proof import Proof
 from bridge.sparkplug.session import Event, RebirthRequests, Session, State
 from bridge.sparkplug.topics import REBIRTH, Verb, parse
 
-_FENCE_PAUSE_S = 0.02  # one fence covers what was published within it
-_MOST_FENCES = 8
 _MOST_SAMPLES = 5_000  # taken from a lane at once; also bounds a message to about 120 kB
 _MESSAGE_SAMPLES = 4_000
-_ECHO_GRACE_S = 3.0
-
-
-class DeliveryRefusedError(Exception):
-    """The broker acknowledges what we publish and does not deliver it."""
-
-    def __init__(self, topics: Sequence[str]) -> None:
-        self.seen = "the broker drops our messages: its rights do not let us publish " + ", ".join(
-            sorted(set(topics))
-        )
-        self.remedy = (
-            "give this user the right to write and to read spBv1.0/GROUP/+/NODE/# in the broker's "
-            "access list; nothing is lost meanwhile"
-        )
-        super().__init__(self.seen)
-
-
-class _Echo:
-    """A birth of ours that must come back."""
-
-    __slots__ = ("heard", "payload", "topic")
-
-    def __init__(self, topic: str, payload: bytes) -> None:
-        self.topic = topic
-        self.payload = payload
-        self.heard = asyncio.Event()
 
 
 class Sender:
@@ -95,12 +65,8 @@ class Sender:
         self._allowance = Allowance(backlog_rate, clock.monotonic_ms())
         self._rebirths = RebirthRequests()
         self._leaving = False
-        self._echoes: dict[str, deque[_Echo]] = defaultdict(deque)
-        self._unheard: list[_Echo] = []  # sent since the last fence
-        self._unfenced: list[Entry] = []  # published since the last fence
-        self._unfenced_bytes = 0
-        self._fences: set[asyncio.Task[None]] = set()
-        self._pausing = False  # one fence is about to be sent
+        self._proof = Proof(connection, outbox, self._window, clock)
+        self._overdue: dict[str, set[int]] = {}
         self._born_from: dict[str, int] = {}  # device -> first record that its birth did not show
         self._log = structlog.stdlib.get_logger("edge_node").bind(
             node=f"{image.group}/{image.node}"
@@ -141,10 +107,7 @@ class Sender:
                 )
 
     def _heard(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        waiting = self._echoes.get(topic)
-        if waiting and waiting[0].payload == payload:
-            waiting.popleft().heard.set()
-        elif not retained:
+        if not self._proof.heard(topic, payload) and not retained:
             self._log.error(
                 "somebody else publishes as this node",
                 topic=topic,
@@ -170,8 +133,7 @@ class Sender:
             while not self._leaving:
                 await self._turn()
         finally:
-            for task in self._fences:
-                task.cancel()
+            self._proof.cancel()
 
     def leave(self) -> None:
         """End `run` at the next turn."""
@@ -181,7 +143,7 @@ class Sender:
     async def _turn(self) -> None:
         wake = self._outbox.wake
         wake.clear()
-        self._raise_failed_fence()
+        self._proof.raise_failed()
         now_ms = self._clock.monotonic_ms()
         due_ms = self._rebirths.due_ms
         if due_ms is not None and due_ms <= now_ms:
@@ -191,10 +153,11 @@ class Sender:
             if device in self._up and device not in self._session.born:
                 self._device_birth(device)
         self._send_live()
+        self._send_overdue()
         if not self._outbox.live_samples:
             self._bury(owing=self._outbox.backlog_samples > 0)
         sent = await self._send_backlog()
-        self._fence_soon()
+        self._proof.soon()
         if not sent:
             await self._wait(now_ms)
 
@@ -218,6 +181,7 @@ class Sender:
         """
         self._outbox.split()
         self._born_from.clear()
+        self._overdue.clear()
         reborn = [d for d in self._image.devices if d in self._session.born or d in self._up]
         drained = {device for device in reborn if device not in self._up}
         seq = self._session.node_birth()
@@ -230,7 +194,7 @@ class Sender:
         for device in reborn:
             self._device_birth(device, as_bad=device in drained)
         self._rebirths.answered(self._clock.monotonic_ms())
-        await self._fence()
+        await self._proof.now()
         self._session.on(Event.VERIFIED)
         self._on_proven()
         self._log.info("born", devices=len(self._session.born), bd_seq=self._session.bd_seq)
@@ -238,6 +202,7 @@ class Sender:
     def _device_birth(self, device: str, *, as_bad: bool = False) -> None:
         seq = self._session.device_birth(device)
         self._born_from[device] = self._outbox.next_number
+        self._overdue.pop(device, None)
         self._publish_birth(
             self._image.topic(Verb.DBIRTH, device),
             self._image.device_birth(
@@ -247,16 +212,12 @@ class Sender:
 
     def _publish_birth(self, topic: str, payload: bytes) -> None:
         if self._delivery_check:
-            echo = _Echo(topic, payload)
-            self._echoes[topic].append(echo)
-            self._unheard.append(echo)
+            self._proof.expect(topic, payload)
         self._publish(topic, payload)
 
-    def _publish(self, topic: str, payload: bytes) -> None:
+    def _publish(self, topic: str, payload: bytes, entries: Sequence[Entry] = ()) -> None:
         self._connection.publish(topic, payload)
-        size = len(topic) + len(payload)
-        self._unfenced_bytes += size
-        self._window.published(size)
+        self._proof.published(len(topic) + len(payload), entries)
 
     def _bury(self, *, owing: bool) -> None:
         """DDEATH for devices that are down; who may still owe backlog is kept until it is sent."""
@@ -279,6 +240,26 @@ class Sender:
             if not entries:
                 return
             self._send(entries)
+
+    def _send_overdue(self) -> None:
+        """The present of points whose live values waited too long and are backlog now.
+
+        Without it a host would show old values until the backlog is sent. These are no records:
+        each value is in the backlog too.
+        """
+        for device, points in self._outbox.take_overdue().items():
+            self._overdue.setdefault(device, set()).update(points)
+        if not self._overdue or not self._window.is_open:
+            return
+        for device in [d for d in self._overdue if d == NODE or d in self._session.born]:
+            present = self._image.present(device, self._overdue.pop(device))
+            payload = self._image.encoders[device].encode(
+                present,
+                timestamp_ms=self._clock.now_ms(),
+                seq=self._session.data(device),
+                historical=False,
+            )
+            self._publish(self._image.data_topics[device], payload)
 
     async def _send_backlog(self) -> bool:
         """Send one helping of backlog; whether there may be more at once."""
@@ -314,7 +295,6 @@ class Sender:
                 if samples >= _MESSAGE_SAMPLES or end == len(records):
                     self._publish_data(device, records[start:end], born_from)
                     start, samples = end, 0
-        self._unfenced += entries
 
     def _publish_data(self, device: str, records: Sequence[Entry], born_from: int) -> None:
         payload = self._image.encoders[device].encode_all(
@@ -325,45 +305,9 @@ class Sender:
             timestamp_ms=self._clock.now_ms(),
             seq=self._session.data(device),
         )
-        self._publish(self._image.data_topics[device], payload)
+        self._publish(self._image.data_topics[device], payload, records)
 
-    # --- fences -------------------------------------------------------------------------------------
-
-    def _fence_soon(self) -> None:
-        """See to it that what was published is fenced: together with what follows shortly, or at
-        once when the window waits for it.
-        """
-        if not self._unfenced_bytes or self._pausing or len(self._fences) >= _MOST_FENCES:
-            return
-        self._pausing = True
-        task = asyncio.create_task(self._fence_after(_FENCE_PAUSE_S if self._window.is_open else 0))
-        self._fences.add(task)
-        task.add_done_callback(lambda _: self._outbox.wake.set())
-
-    def _raise_failed_fence(self) -> None:
-        for task in [task for task in self._fences if task.done()]:
-            self._fences.remove(task)
-            task.result()
-
-    async def _fence_after(self, pause_s: float) -> None:
-        await asyncio.sleep(pause_s)
-        self._pausing = False
-        await self._fence()
-
-    async def _fence(self) -> None:
-        """Have the broker prove that it read what was published so far; then it is confirmed."""
-        entries, self._unfenced = self._unfenced, []
-        echoes, self._unheard = self._unheard, []
-        size, self._unfenced_bytes = self._unfenced_bytes, 0
-        sent_ms = self._clock.monotonic_ms()
-        await self._connection.fence()
-        self._window.fenced(size, self._clock.monotonic_ms() - sent_ms)
-        missing = await _not_heard(echoes)
-        if missing:
-            raise DeliveryRefusedError(missing)
-        self._outbox.confirm(entries)
-
-    # --- leaving ------------------------------------------------------------------------------------
+    # --- leaving ----------------------------------------------------------------------------------
 
     async def farewell(self, timeout_s: float) -> bool:
         """DDEATH for each device, NDEATH, DISCONNECT; whether the broker has read it all.
@@ -376,19 +320,8 @@ class Sender:
         if self._session.node_born:
             self._publish(self._image.topic(Verb.NDEATH), encode_node_death(self._session.bd_seq))
         delivered = await self._connection.disconnect(timeout_s)
+        if delivered:
+            self._proof.delivered()
         if self._session.state is State.LEAVING:
             self._session.on(Event.GONE)
         return delivered
-
-
-async def _not_heard(echoes: Sequence[_Echo]) -> list[str]:
-    """The topics of births that do not come back, after some grace: brokers deliver in order, but
-    nothing says that the echo is written before the fence's answer.
-    """
-    try:
-        async with asyncio.timeout(_ECHO_GRACE_S):
-            for echo in echoes:
-                await echo.heard.wait()
-    except TimeoutError:
-        pass
-    return [echo.topic for echo in echoes if not echo.heard.is_set()]

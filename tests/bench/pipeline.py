@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bridge import logs
 from bridge.gateway import Gateway
-from bridge.outbox import Outbox, PointKey
+from bridge.outbox.outbox import Outbox, PointKey
 from bridge.sparkplug.encoder import DeviceEncoder
 from drivers.driver import DeviceUp
 from drivers.modbus.link import _Poll
