@@ -69,6 +69,7 @@ class SparkplugHost:
         self.view = HostView(on_sample=on_sample, complete=complete)
         self.connected = False
         self.problem: str | None = None
+        self.connections = 0
         self.rebirths_asked = 0
         self._where = (host, port)
         self._login = (username, password)
@@ -145,6 +146,7 @@ class SparkplugHost:
             await client.subscribe(self._filter, qos=1)
             self._client = client
             self.connected = True
+            self.connections += 1
             self.problem = None
             self._tried.set()
             async for message in client.messages:
