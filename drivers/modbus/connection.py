@@ -221,7 +221,7 @@ def _checked(response: Any, pdu: Any, size: int) -> bytes:
     """The bytes of a response that answers ``pdu`` with ``size`` bytes, in every field."""
     raw: bytes = response.raw
     if response.transaction_id != pdu.transaction_id:
-        raise GarbledError(f"transaction {response.transaction_id} for {pdu.transaction_id}")
+        raise GarbledError("a transaction id that was not asked for")
     if response.dev_id != pdu.dev_id:
         raise GarbledError(f"unit {response.dev_id} answers for unit {pdu.dev_id}")
     if response.function_code == pdu.function_code | 0x80:

@@ -265,8 +265,7 @@ class ModbusLink:
         if silent_s > max(SILENCE_S, 3 * self._connection.timeout_s):
             numbers = ", ".join(str(u.number) for u in self._units.values())
             raise LinkError(
-                f"{self._connection.peer} is connected, but no unit has answered for "
-                f"{silent_s:.0f} s",
+                f"{self._connection.peer} is connected, but no unit has answered for a while",
                 f"unit {numbers}: is the number right, the device behind the gateway on?",
             )
         if unit.down:

@@ -325,7 +325,7 @@ async def test_silence_of_all_units_ends_the_link(monkeypatch):
         target = endpoint(simulator.endpoint, (unit,), timeout_ms=100)
         heard = Heard(target)
         async with MODBUS.open(target, wall_clock_ms) as link:
-            with pytest.raises(LinkError, match="no unit has answered for") as caught:
+            with pytest.raises(LinkError, match="no unit has answered") as caught:
                 await collect(link.events(), heard, 10)
     assert "unit 7" in caught.value.remedy
     assert [type(e) for e in heard.events] == [DeviceDown]
