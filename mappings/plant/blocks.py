@@ -27,13 +27,13 @@ _BOUNDS = {
     "multiple_of": ("no multiple", "write a multiple of {multiple_of}"),
     "string_too_short": ("too short", "write {min_length} characters or more"),
     "string_too_long": ("too long", "write {max_length} characters or less"),
-    "too_short": ("too short", "write {min_length} entries or more"),
-    "too_long": ("too long", "write {max_length} entries or less"),
+    "too_short": ("too short", "{min_length} or more belong there"),
+    "too_long": ("too long", "{max_length} or less belong there"),
 }
 _SHAPES = {
-    "list": "a list: [ … ]", "tuple": "a list: [ … ]", "set": "a list: [ … ]",
-    "frozen_set": "a list: [ … ]", "dict": "a mapping: { KEY: VALUE }",
-    "model": "a mapping: { KEY: VALUE }", "model_attributes": "a mapping: { KEY: VALUE }",
+    "list": "a list [ … ]", "tuple": "a list [ … ]", "set": "a list [ … ]",
+    "frozen_set": "a list [ … ]", "dict": "a mapping { KEY: VALUE }",
+    "model": "a mapping { KEY: VALUE }", "model_attributes": "a mapping { KEY: VALUE }",
 }  # fmt: skip
 
 
@@ -125,7 +125,7 @@ class _Translation:
             if detail["type"] == "missing":
                 if detail["loc"] not in meant:
                     self._missing(detail)
-            elif detail["type"] != "extra_forbidden":
+            elif detail["type"] != "extra_forbidden" and not _follows(detail, details):
                 self._refused(detail)
 
     def _unknown(self, detail: ErrorDetails) -> tuple[object, ...]:
@@ -151,12 +151,12 @@ class _Translation:
     def _refused(self, detail: ErrorDetails) -> None:
         node, path, spot = self._walk(detail["loc"])
         kind, given = detail["type"], detail.get("ctx", {})
-        if isinstance(node, Scalar):
+        if node is not self.node:
             spot = node.spot
-            if node.empty:
-                remedy = "write a value, or remove the key"
-                self.report.add("E106", spot, f"{path}: nothing stands after the key", remedy)
-                return
+        if isinstance(node, Scalar) and node.empty:
+            remedy = "write a value, or remove the key"
+            self.report.add("E106", spot, f"{path}: nothing stands after the key", remedy)
+            return
         shown = repr(node.text) if isinstance(node, Scalar) else kind_of(node)
         if "seen" in given and "remedy" in given:
             self.report.add(kind, spot, f"{path}: {given['seen']}", str(given["remedy"]))
@@ -205,6 +205,14 @@ class _Translation:
             if field is not None:
                 model = next(_models_in(field.annotation), model)
         return model
+
+
+def _follows(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """Whether a list is too short only because entries of it are wrong."""
+    loc = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        other["loc"][: len(loc)] == loc and other is not detail for other in details
+    )
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -81,13 +81,16 @@ def read_defaults(
 
 def read_devices(
     node: Node | None,
-    links: dict[str, LinkDraft],
+    links: dict[str, LinkDraft] | None,
     drivers: Grammars,
     scans: ScanTimes,
     defaults: Defaults,
     report: Report,
 ) -> list[DeviceDraft]:
-    """The ``devices:`` section; devices with an endpoint of their own add their link to none."""
+    """The ``devices:`` section.
+
+    ``links`` is None where that section could not be read: then no link is said to be unknown.
+    """
     drafts: list[DeviceDraft] = []
     seen: dict[str, DeviceDraft] = {}
     what = "{ NAME: { modbus: …, tags: … } }"
@@ -98,9 +101,7 @@ def read_devices(
                 report.add(fault.code, key.spot, fault.seen, fault.remedy)
         twin = seen.setdefault(folded(name), draft)
         if twin is not draft:
-            remedy = (
-                f"{twin.name!r} is at {_at(twin.spot)}; hosts may take them for one: rename one"
-            )
+            remedy = f"first at {_at(twin.spot)}; hosts may take them for one; rename one"
             report.add("E610", key.spot, f"devices: {name!r} exists already", remedy)
         drafts.append(draft)
         reader = _DeviceReader(draft, links, drivers, scans, report)
@@ -148,7 +149,7 @@ class _DeviceReader:
     def __init__(
         self,
         draft: DeviceDraft,
-        links: dict[str, LinkDraft],
+        links: dict[str, LinkDraft] | None,
         drivers: Grammars,
         scans: ScanTimes,
         report: Report,
@@ -262,9 +263,10 @@ class _DeviceReader:
             remedy = f"write {found.name}: instead of {driver.name}:, or an endpoint with {schemes}"
             self.report.add("E207", endpoint.spot, seen, remedy)
             return
-        if draft.name in self.links:
+        if self.links is not None and draft.name in self.links:
             seen = f"{self.path}: a link is called {draft.name!r} too"
             remedy = "a device with an endpoint of its own names its link; rename one"
+            self.links[draft.name].users += 1
             self.report.add("E217", draft.spot, seen, remedy)
         draft.link = LinkDraft(
             name=draft.name, spot=draft.block_spot, driver=driver, own=True, users=1
@@ -281,6 +283,8 @@ class _DeviceReader:
                 seen = f"{path}: {key!r} belongs to the link"
                 remedy = f"write it under links.{link.text}: it holds for all of its devices"
                 report.add("E216", block.key_spot(key), seen, remedy)
+        if self.links is None:
+            return
         found = self.links.get(link.text)
         if found is None:
             meant = suggestion(link.text, self.links)

@@ -117,7 +117,7 @@ def read_connection(
 def driver_of(endpoint: Node, path: str, drivers: Grammars, report: Report) -> Grammar | None:
     """The driver of an endpoint; None with a problem in the report."""
     if not isinstance(endpoint, Scalar) or endpoint.empty:
-        report.add(*wrong_shape(path, endpoint, "str", f"an endpoint: {_begins(drivers)}…"))
+        report.add(*wrong_shape(path, endpoint, "str", f"an endpoint {_begins(drivers)}…"))
         return None
     text, spot = endpoint.text, endpoint.spot
     schemes = {scheme: driver for driver in drivers.values() for scheme in driver.schemes}

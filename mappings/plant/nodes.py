@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from mappings.plant.problems import Report, Spot
-from mappings.plant.syntax import explain, unreadable
+from mappings.plant.syntax import UNSHOWN_KEY, explain, unreadable
 
 Plain = str | list["Plain"] | dict[str, "Plain"]
 """Texts, lists and dicts: what pydantic models are validated from."""
@@ -153,7 +153,7 @@ class _Builder:
                 self.report.add("E109", _spot(event), "a second document begins here", remedy)
                 return False
         elif isinstance(event, yaml.AliasEvent):
-            self._refuse_anchor(event)
+            self._refuse_alias(event)
             self._add(Scalar(*_spot(event), f"*{event.anchor}", quoted=True))
         elif isinstance(event, yaml.ScalarEvent):
             self._refuse_decoration(event)
@@ -202,20 +202,28 @@ class _Builder:
             remedy = f"the first stands at {line}:{column}; keep one of them"
             self.report.add("E102", key.spot, f"key {key.text!r} stands here twice", remedy)
 
-    def _refuse_anchor(self, event: yaml.AliasEvent) -> None:
-        remedy = f"write out what is meant, or put the text in quotes: '*{event.anchor}'"
-        self.report.add("E107", _spot(event), f"'*{event.anchor}' is a YAML alias", remedy)
+    def _refuse_alias(self, event: yaml.AliasEvent) -> None:
+        shown = self._shown(f"*{event.anchor}")
+        remedy = f"write out what is meant, or put the text in quotes: '{shown}'"
+        self.report.add("E107", _spot(event), f"'{shown}' is a YAML alias", remedy)
+        self.report.closed.add(_spot(event))
 
     def _refuse_decoration(
         self, event: yaml.ScalarEvent | yaml.MappingStartEvent | yaml.SequenceStartEvent
     ) -> None:
         if event.anchor is not None:
-            remedy = f"remove '&{event.anchor}', or put the text in quotes: '&{event.anchor} …'"
-            self.report.add("E107", _spot(event), f"'&{event.anchor}' is a YAML anchor", remedy)
+            shown = self._shown(f"&{event.anchor}")
+            remedy = f"remove '{shown}', or put the text in quotes: '{shown} …'"
+            self.report.add("E107", _spot(event), f"'{shown}' is a YAML anchor", remedy)
         if event.tag is not None:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            tag = self._shown(event.tag.replace("tag:yaml.org,2002:", "!!"))
             remedy = "remove it, or put the text in quotes; a key knows how its value is read"
-            self.report.add("E108", _spot(event), f"{tag!r} is a YAML tag", remedy)
+            self.report.add("E108", _spot(event), f"'{tag}' is a YAML tag", remedy)
+
+    def _shown(self, text: str) -> str:
+        """A text for a message; of what stands under a secret's key only the first sign."""
+        key = self.keys[-1] if self.keys else None
+        return f"{text[0]}…" if key is not None and key.text == UNSHOWN_KEY else text
 
 
 def _spot(event: yaml.Event) -> Spot:

@@ -78,7 +78,7 @@ class Rows:
         self, tags: Node, path: str, scans: ScanTimes, defaults: Defaults
     ) -> Iterator[tuple[Row, Point]]:
         if not isinstance(tags, Listing):
-            what = "a list of rows: [{name: …, address: …, type: …}]"
+            what = "a list of rows [{name: …, address: …, type: …}]"
             self.report.add(*wrong_shape(path, tags, "list", what))
             return
         if not tags.items:
@@ -89,7 +89,7 @@ class Rows:
                 row = InlineRow(item, self.report)
                 yield row, read_row(row, scans, defaults, self.report)
             else:
-                what = "a row: {name: …, address: …, type: …}"
+                what = "a row {name: …, address: …, type: …}"
                 self.report.add(*wrong_shape(f"{path}[{number}]", item, "model", what))
 
     def _judge(self, read: Sequence[tuple[Row, Point]]) -> None:

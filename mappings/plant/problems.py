@@ -122,9 +122,13 @@ class Report:
 
     file: str
     problems: list[Problem] = field(default_factory=list)
+    closed: set[Spot] = field(default_factory=set)
+    """Places of values that are no values at all: what else is said there follows from that."""
 
     def add(self, code: str, spot: Spot, seen: str, remedy: str) -> None:
         """One more problem; texts are cut and cleaned to one line each."""
+        if spot in self.closed:
+            return
         self.problems.append(
             Problem(
                 file=self.file,

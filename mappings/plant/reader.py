@@ -45,7 +45,7 @@ def read_plant(
     """
     report = Report(file)
     root = parse(text.removeprefix("\ufeff"), report)
-    if root is None:
+    if root is None or (isinstance(root, Scalar) and root.empty):
         if not report.problems:
             seen = "the file is empty: key 'tagbridge' is missing"
             report.add("E104", (1, 1), seen, f"begin with tagbridge: {FORMAT}")
@@ -101,10 +101,17 @@ class _Reader:
         if (node := root.get("logging")) is not None:
             logging = read_block(LoggingBlock, node, "logging", report) or logging
         scans = self._scans()
-        plain = Defaults(scan_ms=scans[NORMAL])
+        plain = Defaults(scan_ms=scans.times[NORMAL])
         defaults = read_defaults(root.get("defaults"), "defaults", scans, plain, report)
         links = read_links(root.get("links"), self.drivers, report)
-        devices = read_devices(root.get("devices"), links, self.drivers, scans, defaults, report)
+        devices = read_devices(
+            root.get("devices"),
+            links if self._readable("links") else None,
+            self.drivers,
+            scans,
+            defaults,
+            report,
+        )
         check_between(devices, report)
         self._unused(links, devices)
         self._missing_devices(devices)
@@ -149,11 +156,15 @@ class _Reader:
             else:
                 self.report.add(*wrong_shape(path, value, "str", "a time such as 500ms"))
                 scans[name] = None
-        return scans
+        return ScanTimes(scans, complete=self._readable("scans"))
+
+    def _readable(self, section: str) -> bool:
+        """Whether all names of a section are known: it is there, or rightly left out."""
+        return section not in self.meant and isinstance(self.root.get(section), Mapping | None)
 
     def _unused(self, links: dict[str, LinkDraft], devices: list[DeviceDraft]) -> None:
         """Warn of links without devices; not if a device's link is wrong already."""
-        if any(device.link is None for device in devices):
+        if not devices or any(device.link is None for device in devices):
             return
         for link in links.values():
             if not link.users:

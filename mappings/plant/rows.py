@@ -274,9 +274,7 @@ class _Reading:
             self.refuse("E506", column, seen, f"low and high go together: add {other}, or neither")
         elif cells.low >= cells.high:
             seen = f"{cells.name}: low {_short(cells.low)} is not below high {_short(cells.high)}"
-            self.refuse(
-                "E507", "low", seen, "low is the smaller one; are they the wrong way round?"
-            )
+            self.refuse("E507", "low", seen, "are they the wrong way round?")
         elif wire.datatype in INTEGERS:
             self._reach(wire, cells.low, cells.high)
 

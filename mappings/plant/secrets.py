@@ -33,14 +33,15 @@ def reference(text: str) -> Secret | None:
 
 
 def _read(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, Secret):
         return value
-    secret = reference(value)
-    if secret is not None:
-        return secret
-    if _OTHER.fullmatch(value.strip()):
-        remedy = 'write "${file:PATH}", "${env:NAME}" or "${credential:NAME}"'
-        raise refusal("E701", "not a reference to a secret", remedy)
+    if isinstance(value, str):
+        secret = reference(value)
+        if secret is not None:
+            return secret
+        if _OTHER.fullmatch(value.strip()):
+            remedy = 'write "${file:PATH}", "${env:NAME}" or "${credential:NAME}"'
+            raise refusal("E701", "not a reference to a secret", remedy)
     remedy = 'put it in a file of its own and write "${file:secrets/NAME}", or use '
     raise refusal("E701", "a secret in plain text", remedy + "${env:…}, ${credential:…}")
 

@@ -17,6 +17,9 @@ _Problem = tuple[str, Spot, str, str]  # code, place, what was seen, remedy
 _UNREADABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 )
+UNSHOWN_KEY = "password"
+"""The key whose value no message may repeat, not even where it is no YAML."""
+
 _SHOWN = 24  # characters of a value in a remedy
 
 
@@ -54,16 +57,21 @@ def explain(
         value_line = lines[last_value[0] - 1]
         value = value_line[last_value[1] - 1 :]
         shown = value[:_SHOWN].replace("'", "''") + ("…" if len(value) > _SHOWN else "")
+        if last_key == UNSHOWN_KEY:
+            shown = "…"
         seen = f"not YAML here: [ ] {{ }} inside {{ }} end the value of {last_key!r}"
         return "E101", last_value, seen, f"put it in quotes: {last_key}: '{shown}'"
-    if "flow" in context and char and char not in "\"'":
+    inside = where[0] == began[0] or _indent(line) > _indent(lines[began[0] - 1])
+    if "flow" in context and char and inside:
         bracket = "}" if "mapping" in context else "]"
         seen = f"not YAML: between the bracket of {began[0]}:{began[1]} and here a comma or "
         remedy = f"separate by commas, close with {bracket}, put values with , or : in quotes"
         return "E101", where, f"{seen}{bracket} is missing", remedy
     if "flow" in context:
-        seen = "not YAML: what is opened here is never closed"
-        return "E101", began, seen, f"add {'}' if 'mapping' in context else ']'}"
+        bracket = "}" if "mapping" in context else "]"
+        end = f"before {where[0]}:{where[1]}" if char else "at all"
+        seen = f"not YAML: what is opened here is not closed {end}"
+        return "E101", began, seen, f"add the missing {bracket}"
     if char == "\t" or "\t" in line[: len(line) - len(line.lstrip())]:
         return "E101", where, "not YAML: a tab", "indent with blanks only"
     if "cannot start any token" in complaint or "alias" in context or "anchor" in context:
@@ -86,6 +94,10 @@ def explain(
         "keys of one mapping begin in one column; after a closing quote only a comment may come"
     )
     return "E101", where, seen, remedy
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _spot(mark: yaml.Mark | None, lines: list[str]) -> Spot:
