@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from bridge.sparkplug.messages import DecodeError, Payload
+from bridge.sparkplug.messages import read_payload
 from bridge.sparkplug.rules import Grader, Packet, Violation
 from bridge.sparkplug.topics import BD_SEQ, QUALITY, Topic, Verb, parse
 
@@ -115,10 +115,7 @@ class HostView:
 
     def feed(self, packet: Packet) -> None:
         """Take in one packet."""
-        try:
-            payload = Payload.FromString(packet.payload)
-        except (DecodeError, UnicodeDecodeError):
-            payload = None
+        payload = read_payload(packet.payload)
         for violation in self._grader.feed(packet, payload):
             self.violation_count += 1
             if len(self.violations) < _MAX_VIOLATIONS:

@@ -123,7 +123,7 @@ def _add_field(to: descriptor_pb2.DescriptorProto, number: str, name: str, kind:
         field.type = scalar
 
 
-def _payload_class() -> Any:
+def _pool() -> descriptor_pool.DescriptorPool:
     # proto2, because a metric must tell "false" and "0" from "not said".
     file = descriptor_pb2.FileDescriptorProto(
         name="tagbridge/sparkplug.proto", package=_PACKAGE, syntax="proto2"
@@ -140,9 +140,25 @@ def _payload_class() -> Any:
             _add_field(current, *line.split())
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Payload"))
+    return pool
 
 
-Payload: Any = _payload_class()
-Metric: Any = Payload.Metric
-DecodeError = message.DecodeError  # of Payload.FromString
+def _message_class(name: str) -> Any:
+    return message_factory.GetMessageClass(_messages.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+
+
+_messages = _pool()
+Payload: Any = _message_class("Payload")
+# Not ``Payload.Metric``: the runtime in pure Python, where no binary wheel exists, has no such.
+Metric: Any = _message_class("Payload.Metric")
+
+
+def read_payload(data: bytes) -> Any:
+    """The `Payload` that the bytes hold, or None when they are none; never raises.
+
+    Text that is no UTF-8 makes it None or shows as bytes in its field, as the runtime has it.
+    """
+    try:
+        return Payload.FromString(data)
+    except (message.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from bridge.sparkplug.messages import DecodeError, Metric, Payload
+from bridge.sparkplug.messages import Metric, Payload, read_payload
 from bridge.sparkplug.topics import BD_SEQ
 from mappings.batch import Value
 from mappings.datatypes import INTEGERS, SIGNED, DataType, integer_range
@@ -165,10 +165,10 @@ def decode_command(payload: bytes) -> list[CommandMetric]:
 
     Neither seq nor any timestamp is required: hosts in the field leave them out.
     """
-    try:
-        return [_command_metric(metric) for metric in Payload.FromString(payload).metrics]
-    except (DecodeError, UnicodeDecodeError) as error:
-        raise PayloadError(f"not a Sparkplug payload: {error}") from error
+    message = read_payload(payload)
+    if message is None:
+        raise PayloadError(f"not a Sparkplug payload: {len(payload)} bytes that are no protobuf")
+    return [_command_metric(metric) for metric in message.metrics]
 
 
 def _command_metric(metric: Any) -> CommandMetric:

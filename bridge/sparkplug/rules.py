@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.sparkplug.messages import DecodeError, Payload
+from bridge.sparkplug.messages import read_payload
 from bridge.sparkplug.metric_rules import Birth, Broken, as_text, judge_birth, judge_values
 from bridge.sparkplug.topics import (
     BD_SEQ,
@@ -111,7 +111,7 @@ class Grader:
             return []
         found: list[Broken] = [*_ids(topic), *_delivery(topic.verb, packet)]
         if payload is None:
-            payload = _parsed(packet.payload)
+            payload = read_payload(packet.payload)
         if payload is None:
             tck_id = _PAYLOAD_IDS.get(topic.verb, "own-payload-is-sparkplug")
             found.append((tck_id, f"{len(packet.payload)} bytes that are no Sparkplug payload"))
@@ -220,13 +220,6 @@ def _delivery(verb: Verb, packet: Packet) -> Iterable[Broken]:
         yield retain_id, "retained"
     if packet.qos and qos_id:
         yield qos_id, f"QoS {packet.qos}, 0 is due"
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return Payload.FromString(data)
-    except (DecodeError, UnicodeDecodeError):
-        return None
 
 
 def _unborn(verb: Verb) -> Broken:

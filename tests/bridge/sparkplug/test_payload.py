@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.sparkplug.messages import Payload
+from bridge.sparkplug.messages import Metric, Payload
 from bridge.sparkplug.payload import (
     BirthMetric,
     CommandMetric,
@@ -133,7 +133,7 @@ def test_commands_of_kinds_that_no_scalar_has():
     payload = Payload()
     payload.metrics.add(name="null", is_null=True, int_value=3)
     payload.metrics.add(name="nothing")
-    payload.metrics.add(name="set", dataset_value=Payload.DataSet(num_of_columns=1))
+    payload.metrics.add(name="set", dataset_value={"num_of_columns": 1})
     payload.metrics.add(name="bytes", bytes_value=b"\xff")
     found = decode_command(payload.SerializeToString())
     assert [(m.field, m.value) for m in found] == [
@@ -158,9 +158,9 @@ def test_hostile_commands(data):
 
 
 def nested(depth):
-    metric = Payload.Metric(name="x")
+    metric = Metric(name="x")
     for _ in range(depth):
-        outer = Payload.Metric(name="x")
+        outer = Metric(name="x")
         outer.template_value.metrics.append(metric)
         metric = outer
     return Payload(metrics=[metric]).SerializeToString()
@@ -190,7 +190,7 @@ def test_any_bytes_are_a_command_or_a_payload_error(data):
 def test_mutated_commands(data):
     payload = Payload(timestamp=T, seq=4)
     payload.metrics.add(name="Node Control/Rebirth", boolean_value=True)
-    payload.metrics.add(alias=4, template_value=Payload.Template(version="1"), datatype=19)
+    payload.metrics.add(alias=4, template_value={"version": "1"}, datatype=19)
     encoded = bytearray(payload.SerializeToString())
     for _ in range(data.draw(st.integers(1, 6))):
         encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
