@@ -15,7 +15,7 @@ subscription that the server no longer knows, silence longer than two and a half
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,6 +32,7 @@ RETRY_REJECTED_S = 30.0
 MOST_REQUESTS = 10
 
 _WATCH_EVERY_S = 0.25
+_FETCH_ATTEMPTS = 5
 
 
 class _Answer:
@@ -63,6 +64,7 @@ class OpcUaLink:
         self._acknowledgements: list[Any] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._publishing: set[asyncio.Task[None]] = set()
+        self._asking = 0  # Publish requests that wait for the server
         self._connected = asyncio.Event()
         self._failure: BaseException | None = None
         self._first: list[Event] = []
@@ -115,8 +117,16 @@ class OpcUaLink:
                 for event in entry:
                     yield event
                 continue
-            for event in await self._taken(entry.result):
+            events: list[Event] = []
+            failure: LinkError | None = None
+            try:
+                await self._take(entry.result, events)
+            except LinkError as error:
+                failure = error
+            for event in events:  # what came before the failure is true all the same
                 yield event
+            if failure is not None:
+                raise failure
             entry.taken.set()
 
     @property
@@ -135,27 +145,32 @@ class OpcUaLink:
             self._first += await subscription.create(namespaces)
             self._by_identifier[subscription.identifier] = subscription
 
-    async def _taken(self, result: Any) -> Sequence[Event]:
-        """The events of one answer, with what was missing before it; acknowledges it."""
+    async def _take(self, result: Any, events: list[Event]) -> None:
+        """Add the events of one answer, and of what was missing before it; acknowledge it."""
         subscription = self._by_identifier.get(result.SubscriptionId)
         if subscription is None:
-            return ()  # left over from nobody we know; answering keeps it from filling up
-        while True:
+            return  # of nobody we know
+        for attempt in range(_FETCH_ATTEMPTS):
             try:
-                events = await subscription.take(result)
-            except (ConnectionError, TimeoutError):
-                # The connection went while something was fetched again: go on where it stopped.
+                await subscription.take(result, events)
+            except (ConnectionError, TimeoutError) as error:
+                # The connection went while something was fetched again.
+                if attempt == _FETCH_ATTEMPTS - 1:
+                    raise LinkError(
+                        f"{self._endpoint.url}: what was lost with the connection could not be "
+                        f"fetched again ({fault_text(error)})",
+                        "is the network whole? a busy server may need a longer timeout",
+                    ) from error
                 await self._reconnected()
-                continue
-            break
-        if result.NotificationMessage.NotificationData:
-            self._acknowledgements.append(
-                ua.SubscriptionAcknowledgement(
-                    SubscriptionId=result.SubscriptionId,
-                    SequenceNumber=result.NotificationMessage.SequenceNumber,
-                )
+            else:
+                break
+        self._acknowledgements += [
+            ua.SubscriptionAcknowledgement(
+                SubscriptionId=subscription.identifier, SequenceNumber=number
             )
-        return events
+            for number in subscription.taken
+        ]
+        subscription.taken.clear()
 
     async def _reconnected(self) -> None:
         await asyncio.sleep(_WATCH_EVERY_S)  # the loss may be noticed a moment later than here
@@ -179,10 +194,15 @@ class OpcUaLink:
         clock = asyncio.get_running_loop().time
         while True:
             acknowledgements, self._acknowledgements = self._acknowledgements, []
+            self._asking += 1
             try:
                 response = await self._session.publish(acknowledgements)
             except (ConnectionError, TimeoutError):
+                self._acknowledgements += acknowledgements
                 return  # _watch_connection starts new ones, or ends the link
+            except asyncio.CancelledError:
+                self._acknowledgements += acknowledgements
+                raise
             except ua.uaerrors.BadTimeout:
                 continue
             except ua.uaerrors.BadTooManyPublishRequests:
@@ -194,6 +214,8 @@ class OpcUaLink:
                 if self._client.state is UaClientState.CONNECTED:
                     raise
                 return
+            finally:
+                self._asking -= 1
             answer = _Answer(response.Parameters)
             subscription = self._by_identifier.get(response.Parameters.SubscriptionId)
             if subscription is not None:
@@ -227,7 +249,6 @@ class OpcUaLink:
                         f"{self._endpoint.url}: the server has forgotten the session",
                         "it has restarted, probably; a new session follows",
                     )
-                self._acknowledgements.clear()
                 self._start_publishing()
                 self._connected.set()
 
@@ -237,10 +258,11 @@ class OpcUaLink:
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
             now_s = clock()
-            waiting = not self._inbox.empty() or not self._connected.is_set()
+            if self._connected.is_set() and not self._publishing:
+                self._start_publishing()  # came and went between two looks of the other watch
             for subscription in self._subscriptions:
-                if waiting:
-                    subscription.heard_at_s = now_s  # our own doing, or another watch's
+                if not self._asking or not self._connected.is_set():
+                    subscription.heard_at_s = now_s  # a slow reader here, or the other watch's
                 elif now_s - subscription.heard_at_s > subscription.silence_s:
                     raise LinkError(
                         f"{self._endpoint.url}: nothing heard of {subscription.device} for "

@@ -13,6 +13,7 @@ import pytest
 from asyncua import Server, ua
 
 from drivers.driver import DeviceDown, DeviceUp, LinkError
+from drivers.opcua import items as items_module
 from drivers.opcua import link as link_module
 from drivers.opcua import subscription as subscription_module
 from drivers.opcua.driver import OPCUA, WIRE_TYPES
@@ -326,7 +327,7 @@ async def test_a_node_that_is_deleted_and_comes_back_is_found_again(monkeypatch)
 
 
 async def test_many_items_are_asked_for_in_blocks_that_the_server_takes(monkeypatch):
-    monkeypatch.setattr(subscription_module, "ITEMS_PER_CALL", 40)
+    monkeypatch.setattr(items_module, "ITEMS_PER_CALL", 40)
     device = definition("Big", [row(f"T{n}", "int16", scan_ms=10_000) for n in range(101)])
     async with OpcUaSimulator([device]) as simulator:
         service = simulator._server.iserver.subscription_service
@@ -397,6 +398,59 @@ async def test_notifications_sent_into_the_void_are_fetched_again():
             assert link.fetched_again >= 4
         numbers = [value for value, *_ in log.values["Press", 0]]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_what_was_fetched_before_another_loss_is_not_forgotten(monkeypatch):
+    """The connection goes again in the middle of fetching: what came so far still counts."""
+    device = definition("Press", [row("Count", "int32", scan_ms=20)])
+    async with (
+        OpcUaSimulator([device], counting=True) as simulator,
+        Forwarder(simulator.port) as wire,
+    ):
+        target = endpoint(f"opc.tcp://127.0.0.1:{wire.port}", [device], timeout_ms=3_000)
+        async with following(target) as (log, link):
+            await up(log, "Press")
+            republish, calls = link._session.republish, []
+
+            async def interrupted(subscription, number):
+                calls.append(number)
+                if len(calls) == 2:
+                    wire.cut()
+                return await republish(subscription, number)
+
+            monkeypatch.setattr(link._session, "republish", interrupted)
+            wire.freeze()
+            await asyncio.sleep(0.5)
+            wire.cut()
+            wire.thaw()
+            await until(lambda: log.end or len(calls) > 3, what="fetched after the second cut")
+            seen = len(log.values["Press", 0])
+            await until(lambda: log.end or len(log.values["Press", 0]) > seen + 60, what="values")
+            assert log.end is None
+        numbers = [value for value, *_ in log.values["Press", 0]]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_what_was_read_is_acknowledged():
+    device = definition("Press", [row("Count", "int32", scan_ms=20)])
+    async with (
+        OpcUaSimulator([device], counting=True) as simulator,
+        Forwarder(simulator.port) as wire,
+    ):
+        target = endpoint(f"opc.tcp://127.0.0.1:{wire.port}", [device], timeout_ms=3_000)
+        async with following(target) as (log, link):
+            await up(log, "Press")
+            wire.freeze()
+            await asyncio.sleep(0.5)
+            wire.cut()
+            wire.thaw()
+            await until(lambda: link.fetched_again, what="fetched again")
+            await until(lambda: len(log.values["Press", 0]) > 100, what="values")
+            (there,) = simulator._server.iserver.subscription_service.subscriptions.values()
+            await until(
+                lambda: len(there._not_acknowledged_results) <= link_module.MOST_REQUESTS,
+                what="the server may forget what was read",
+            )
 
 
 async def test_a_short_freeze_loses_nothing():
@@ -500,7 +554,8 @@ async def test_a_notification_that_the_server_lost_ends_the_link():
         assert error.remedy
 
 
-async def test_a_slow_reader_slows_the_server_and_loses_nothing():
+async def test_a_slow_reader_slows_the_server_and_loses_nothing(monkeypatch):
+    monkeypatch.setattr(subscription_module, "KEEP_ALIVE_MS", 400)  # silence is 1 s
     device = definition("Press", [row("Count", "int32", scan_ms=20)])
     async with OpcUaSimulator([device], counting=True) as simulator:
         log = Log()

@@ -3,7 +3,8 @@
 import pytest
 
 from drivers.opcua.config import AUTO
-from drivers.opcua.subscription import following, queue_size, steps_ahead
+from drivers.opcua.items import queue_size
+from drivers.opcua.subscription import following, steps_ahead
 
 LAST = 0xFFFF_FFFF
 
