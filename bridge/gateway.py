@@ -121,7 +121,7 @@ class Gateway:
         if self._fault is not None and not self._fault.done():
             self._fault.set_exception(error)
 
-    # --- life ---------------------------------------------------------------------------------------
+    # --- life -------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
         """Open outboxes, nodes and links; run until ``stop`` or a fault of the core, which raises.

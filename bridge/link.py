@@ -13,21 +13,14 @@ from typing import Protocol
 import structlog
 
 from bridge.backoff import Backoff
+from bridge.border import Border, ContractError
 from drivers.driver import Clock, Device, DeviceDown, DeviceUp, Driver, Endpoint, LinkError
 from mappings.batch import Batch
-from mappings.datatypes import DataType, wire_type
 from mappings.quality import GOOD
 
 _FIRST_DELAY_S = 0.5
 _MOST_DELAY_S = 10.0
 _BIRTH_PATIENCE_S = 5.0
-
-_PYTHON_TYPES: dict[DataType, tuple[type, ...]] = {
-    DataType.FLOAT: (float,),
-    DataType.DOUBLE: (float,),
-    DataType.BOOLEAN: (bool,),
-    DataType.STRING: (str,),
-}
 
 
 class Receiver(Protocol):
@@ -51,7 +44,7 @@ class Receiver(Protocol):
 
 
 class _Watch:
-    """One device's presence, and the border that its batches cross."""
+    """One device's presence."""
 
     def __init__(
         self,
@@ -64,15 +57,14 @@ class _Watch:
         self._receiver = receiver
         self._down_after_s = down_after_s
         self._log = log.bind(device=device.name)
-        self._types = [_python_types(tag.wire_type) for tag in device.tags]
-        self._sets: dict[int, tuple[tuple[int, ...], tuple[type, ...] | None]] = {}
+        self._border = Border(device)
         self.is_up = False
         self._answering = False
         self._timer: asyncio.TimerHandle | None = None  # until down, or until born without a scan
 
     def heard(self, batch: Batch) -> None:
         """A batch: hand it on; the first one starts the patience for a full scan."""
-        self.check(batch)
+        self._border.check(batch)
         self._receiver.accept(batch)
         if not self._answering and any(quality == GOOD for quality in batch.qualities or (GOOD,)):
             self._answering = True
@@ -117,48 +109,6 @@ class _Watch:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def check(self, batch: Batch) -> None:
-        """Refuse a batch that breaks the contract, before it can hurt what all links share."""
-        points, values = batch.points, batch.values
-        size = len(points)
-        if len(values) != size or len(batch.times_ms) != size:
-            raise ContractError(f"{batch.device}: columns of different lengths")
-        known = self._sets.get(id(points))
-        if known is None or known[0] is not points:
-            known = (points, self._common_types(points))
-            if len(self._sets) < 256:
-                self._sets[id(points)] = known
-        if batch.qualities is not None:
-            if len(batch.qualities) != size:
-                raise ContractError(f"{batch.device}: columns of different lengths")
-            rows = zip(points, values, batch.qualities, strict=True)
-            fits = all(
-                isinstance(value, self._types[point]) or (value is None and quality != GOOD)
-                for point, value, quality in rows
-            )
-        elif known[1] is not None:
-            fits = {*map(type, values)}.issubset(known[1])
-        else:
-            fits = all(map(isinstance, values, [self._types[p] for p in points]))
-        if not fits:
-            raise ContractError(f"{batch.device}: a value is not of its tag's type")
-
-    def _common_types(self, points: tuple[int, ...]) -> tuple[type, ...] | None:
-        if points and not 0 <= min(points) <= max(points) < len(self._types):
-            raise ContractError(f"{self.device.name}: a point index that no tag has")
-        types = {self._types[p] for p in points}
-        return types.pop() if len(types) == 1 else None
-
-
-class ContractError(Exception):
-    """A driver handed over what its contract forbids."""
-
-
-def _python_types(word: str) -> tuple[type, ...]:
-    wire = wire_type(word)
-    assert wire is not None, word  # the plant reader refused any other
-    return _PYTHON_TYPES.get(wire.datatype, (int,))
 
 
 async def supervise(

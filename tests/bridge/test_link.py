@@ -9,10 +9,11 @@ import pytest
 from pydantic import BaseModel
 
 from bridge.backoff import Backoff
+from bridge.border import Border, ContractError
 from bridge.link import supervise
 from drivers.driver import Device, DeviceDown, DeviceUp, Endpoint, LinkError
 from mappings.batch import Batch
-from mappings.quality import BAD
+from mappings.quality import BAD, GOOD
 from mappings.tags import Tag
 from tests.support.wait import until
 
@@ -145,6 +146,8 @@ async def test_a_silent_device_goes_down_while_its_link_lives() -> None:
         Batch("D", (-1,), [1.0], [0]),
         Batch("D", (0,), [None], [0]),
         Batch("D", (0,), ["x"], [0], [BAD]),
+        Batch("D", (), [], []),
+        Batch("D", (0,), [1e400 * 0], [0], [BAD, BAD]),
         Batch("nobody", (0,), [1.0], [0]),
         "not an event",
     ],
@@ -182,3 +185,30 @@ async def test_a_device_that_answers_without_a_full_scan_is_born_all_the_same(mo
     receiver = Recorder()
     async with running(Scripted([partial]), receiver, types=("float32", "float32")):
         await until(lambda: ("up", "D") in receiver.heard, what="patience ends")
+
+
+@pytest.mark.parametrize(
+    ("wire_type", "fits", "breaks"),
+    [
+        ("uint16", [0, 65535], [-1, 65536, 1.5, "1", None]),
+        ("int8", [-128, 127], [128, -129]),
+        ("uint64", [2**64 - 1], [2**64, -1]),
+        ("int64", [-(2**63)], [2**63]),
+        ("float32", [1.5, -0.0], ["1.5", None]),
+        ("bool", [True, False], [1, 0.0, "yes", None]),
+        ("string", ["", "Öl"], [1, b"x", None]),
+    ],
+)
+@pytest.mark.parametrize("beside", [None, "bool"])
+def test_the_border_knows_types_and_ranges(wire_type, fits, breaks, beside) -> None:
+    words = [wire_type] if beside is None else [wire_type, beside]
+    border = Border(endpoint(*words).devices[0])
+    points = tuple(range(len(words)))
+    rest = [] if beside is None else [True]
+    for value in fits:
+        border.check(Batch("D", points, [value, *rest], [0] * len(points)))
+        border.check(Batch("D", points, [value, *rest], [0] * len(points), [GOOD] * len(points)))
+    for value in breaks:
+        for qualities in (None, [GOOD] * len(points)):
+            with pytest.raises(ContractError):
+                border.check(Batch("D", points, [value, *rest], [0] * len(points), qualities))
