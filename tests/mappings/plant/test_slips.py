@@ -8,9 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from drivers.modbus.driver import MODBUS
 from drivers.opcua.driver import OPCUA
+from mappings.plant import nodes
 from mappings.plant.reader import read_plant
 from tests.support.grammars import GRAMMARS
 
@@ -99,6 +101,15 @@ def test_any_accident_gives_problems_inside_the_file(seed: int) -> None:
         assert (plant is None) == any(problem.stops for problem in problems)
         wrong += plant is None
     assert wrong >= 10, "these accidents are too harmless to test anything"
+
+
+def test_the_parser_for_installations_without_libyaml_reads_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by_libyaml = read_plant(EXAMPLE, "plant.yaml", DRIVERS)
+    monkeypatch.setattr(nodes, "_LOADER", yaml.SafeLoader)
+    assert read_plant(EXAMPLE, "plant.yaml", DRIVERS) == by_libyaml
+    test_any_accident_gives_problems_inside_the_file(seed=99)
 
 
 def misspelt(word: str, chance: random.Random) -> str:
