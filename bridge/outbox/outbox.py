@@ -189,6 +189,11 @@ class Outbox:
         return self._lanes.live_samples
 
     @property
+    def next_number(self) -> int:
+        """The number that the next record will get."""
+        return self._lanes.next
+
+    @property
     def ledger(self) -> Ledger:
         """Where every sample went."""
         return self._lanes.ledger

@@ -32,6 +32,9 @@ class Rig:
         *,
         max_size: int = 1 << 24,
         segment_size: int = 0,
+        loss_allowed: bool = False,
+        origin: "Rig | None" = None,
+        delivered: set[int] | None = None,
         **options: int,
     ) -> None:
         self.rng = rng
@@ -40,17 +43,20 @@ class Rig:
         self.segment_size = segment_size
         self.options = options
         self.now = 1_000_000
-        self.sent: dict[int, Sample] = {}
+        self.sent: dict[int, Sample] = origin.sent if origin else {}
         """Every sample ever appended, by its value."""
         self.must: set[int] = set()
         """Values that may not be lost: unconfirmed, not given up, and committed or in a process
         that lives."""
         self.confirmed: set[int] = set()
-        self.repeats_allowed: set[int] = set()
+        self.repeats_allowed: set[int] = set(self.sent)
+        self.delivered = delivered
+        """After a crash within a commit: what had been confirmed. Both copies of a record that
+        was being moved may be there, and only first deliveries are in order."""
         self.taken: list[Entry] = []
         self.order: dict[tuple[str, int, bool], int] = {}
         self.in_work: tuple[Commit, Committed] | None = None
-        self.loss_allowed = False
+        self.loss_allowed = loss_allowed
         self.incidents: list[str] = []
         self.boot()
 
@@ -111,6 +117,10 @@ class Rig:
             quality = batch.qualities[i] if batch.qualities else None
             assert self.sent[int(value)] == (batch.device, point, batch.times_ms[i], quality)
             lane = (batch.device, point, entry.historical)
+            if self.delivered is not None:
+                if int(value) in self.delivered:
+                    continue
+                self.delivered.add(int(value))
             assert self.order.get(lane, 0) < int(value), "order of a point within a lane"
             self.order[lane] = int(value)
 
@@ -216,9 +226,5 @@ class Rig:
 
 def balanced(ledger: Ledger) -> bool:
     return ledger.accepted == (
-        ledger.confirmed
-        + ledger.buffered
-        + ledger.evicted
-        + ledger.discarded
-        + ledger.quarantined
+        ledger.confirmed + ledger.buffered + ledger.evicted + ledger.discarded + ledger.quarantined
     )
