@@ -117,6 +117,19 @@ async def test_what_does_not_concern_us_is_no_answer(make):
     assert not caught.value.by_gateway
 
 
+async def test_another_unit_does_not_answer_for_unit_0():
+    """pymodbus takes unit 0 for "any"."""
+
+    async def answer(asked, send):
+        send(asked.frame(asked.body(), unit=1))
+
+    async with HostilePeer(answer) as peer:
+        connection = await opened(peer)
+        with pytest.raises(GarbledError, match="unit 1 answers for unit 0"):
+            await connection.read(Request(0, block_at(100)))
+        connection.close()
+
+
 async def test_an_answer_sent_twice_is_one():
     assert await read_from(reply(lambda a: a.frame(a.body()) * 2)) == words(100)
 

@@ -250,6 +250,21 @@ async def test_exceptions_that_blame_no_row_cut_nothing(code):
             await until(lambda: heard.qualities["Pump", 0] == GOOD, what="good")
 
 
+async def test_what_was_bad_is_said_again_though_its_bytes_are_the_old_ones():
+    unit = device("Pump", 1, registers(3))
+    async with simulated(unit) as simulator:
+        simulator.hold("Pump", {"R0": 1, "R1": 2, "R2": 3})
+        target = endpoint(simulator.endpoint, (unit,))
+        heard = Heard(target)
+        async with MODBUS.open(target, wall_clock_ms) as link, followed(link, heard):
+            await until(lambda: heard.up == {"Pump"}, what="up")
+            simulator.refuse("Pump", Area.HOLDING, 0, 2, code=6)
+            await until(lambda: set(heard.qualities.values()) == {BAD}, what="bad")
+            simulator.allow("Pump")
+            await until(lambda: set(heard.qualities.values()) == {GOOD}, what="good again")
+            assert [heard.values["Pump", point] for point in range(3)] == [1, 2, 3]
+
+
 async def test_a_silent_unit_costs_one_timeout_for_each_try():
     silent, lively = device("Silent", 1, registers(300)), device("Lively", 2, registers(3))
     async with simulated(silent, lively, counting=True) as simulator:
@@ -329,6 +344,20 @@ async def test_silence_of_all_units_ends_the_link(monkeypatch):
                 await collect(link.events(), heard, 10)
     assert "unit 7" in caught.value.remedy
     assert [type(e) for e in heard.events] == [DeviceDown]
+
+
+async def test_a_gateway_that_answers_for_silent_units_keeps_its_link(monkeypatch):
+    monkeypatch.setattr(link_module, "SILENCE_S", 0.1)
+    monkeypatch.setattr(link_module, "FIRST_RETRY_S", 0.2)
+    monkeypatch.setattr(link_module, "LAST_RETRY_S", 0.2)
+    unit = device("Far", 1, registers(3))
+    async with simulated(unit) as simulator:
+        simulator.refuse("Far", Area.HOLDING, 0, 2, code=0x0B)
+        target = endpoint(simulator.endpoint, (unit,), timeout_ms=30)
+        heard = Heard(target)
+        async with MODBUS.open(target, wall_clock_ms) as link, followed(link, heard):
+            await some_polls(simulator, 5)
+        assert [type(e) for e in heard.events] == [DeviceDown]
 
 
 async def test_wrong_answers_are_bad_and_then_end_the_link():
