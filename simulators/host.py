@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -39,6 +40,7 @@ __all__ = [
 
 REBIRTH_PAUSE_MS = 5_000  # as Tahu's host waits before it asks a node again
 _CONNECT_TIMEOUT_S = 5.0
+_PROBE_TIMEOUT_S = 0.5
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.2, 2.0
 _BOOLEAN = 11
 _quiet = logging.getLogger("simulators.host.mqtt")
@@ -83,7 +85,11 @@ class SparkplugHost:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run(), name="sparkplug host")
-        await self._tried.wait()
+        try:
+            await self._tried.wait()
+        except BaseException:
+            self._task.cancel()
+            raise
         return self
 
     async def __aexit__(
@@ -142,7 +148,7 @@ class SparkplugHost:
             timeout=_CONNECT_TIMEOUT_S,
             logger=_quiet,
         ) as client:
-            # QoS 1, to see the QoS with which nodes really publish.
+            raised = await _raises_qos(client)
             await client.subscribe(self._filter, qos=1)
             self._client = client
             self.connected = True
@@ -154,7 +160,7 @@ class SparkplugHost:
                 packet = Packet(
                     message.topic.value,
                     payload if isinstance(payload, bytes) else b"",
-                    message.qos,
+                    0 if raised else message.qos,
                     message.retain,
                     _now_ms(),
                 )
@@ -171,6 +177,23 @@ class SparkplugHost:
                 with contextlib.suppress(ConnectionError):  # the connection's end is told there
                     await self.rebirth(*key)
             self.view.wants_rebirth.discard(key)
+
+
+async def _raises_qos(client: aiomqtt.Client) -> bool:
+    """Whether the broker delivers with more QoS than was published, as amqtt 0.12 does.
+
+    MQTT forbids it ([MQTT-3.8.4-6]), and it would make every node look like one that publishes
+    births with QoS 1. A broker that does not answer is taken for a good one.
+    """
+    topic = f"tagbridge/host/{uuid.uuid4().hex}"
+    await client.subscribe(topic, qos=1)
+    await client.publish(topic, b"", qos=0)
+    raised = False
+    with contextlib.suppress(TimeoutError):
+        message = await asyncio.wait_for(anext(client.messages), _PROBE_TIMEOUT_S)
+        raised = message.qos > 0
+    await client.unsubscribe(topic)
+    return raised
 
 
 def _now_ms() -> int:

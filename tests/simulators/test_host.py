@@ -20,7 +20,9 @@ from mappings.batch import Batch
 from mappings.datatypes import DataType
 from mappings.quality import BAD, GOOD, STALE
 from mappings.tags import Metric
+from simulators.broker import EmbeddedBroker
 from simulators.host import HostView, SparkplugHost
+from tests.support.broker import Mosquitto
 from tests.support.wait import free_port, until
 
 T = 1_795_000_000_000
@@ -274,6 +276,31 @@ async def test_host_sees_violations_of_qos(mosquitto):
         await client.publish(birth.topic, birth.payload, qos=1)
         await until(lambda: host.view.violations, what="a violation")
         assert [v.tck_id for v in host.view.violations] == ["tck-id-payloads-nbirth-qos"]
+
+
+async def test_host_is_not_fooled_by_a_broker_that_raises_the_qos():
+    """amqtt delivers what was published with QoS 0 with the QoS of the subscription."""
+    async with (
+        EmbeddedBroker() as broker,
+        SparkplugHost("127.0.0.1", broker.port) as host,
+        aiomqtt.Client("127.0.0.1", broker.port) as client,
+    ):
+        node = Node()
+        for packet in (node.nbirth(), node.dbirth(), node.ddata((0, 1), [1, 2.5])):
+            await publish(client, packet)
+        await until(lambda: host.view.values == 2, what="both values are there")
+        assert host.view.violations == []
+
+
+async def test_a_broker_that_drops_the_probe_is_taken_for_a_good_one(tmp_path):
+    async with (
+        Mosquitto(tmp_path, acl="topic readwrite spBv1.0/#") as broker,
+        SparkplugHost("127.0.0.1", broker.port) as host,
+        aiomqtt.Client("127.0.0.1", broker.port) as client,
+    ):
+        birth = Node().nbirth()
+        await client.publish(birth.topic, birth.payload, qos=1)
+        await until(lambda: host.view.violations, what="a violation")
 
 
 async def test_host_comes_back_after_the_broker(mosquitto):
