@@ -45,6 +45,7 @@ _INT, _LONG, _FLOAT, _DOUBLE, _BOOLEAN, _STRING = (
 
 _MAX_PLANS = 256  # of one device; more sets than that are no repetition
 _MIN_RUN = 4  # average neighbours of one kind, below which runs are no faster
+_MIN_SHARED = 4  # average values of one time, below which a plan is no faster
 _VALUE_SIZES = 16  # a number and its key take at most 11 bytes
 
 # Seven bits a byte, the last byte without the top bit: tables for fourteen bits at a time.
@@ -294,11 +295,14 @@ class _Stamps(NamedTuple):
 
 
 def _stamps(times_ms: Sequence[int], *, historical: bool) -> _Stamps | None:
-    """The stamps of times that take equally many bytes, else None."""
+    """The stamps of few times that take equally many bytes, else None."""
     first = _stamp(times_ms[0], historical=historical)
     if is_one(times_ms):
         return _Stamps(len(first), first, None)
-    table = {time: _stamp(time, historical=historical) for time in set(times_ms)}
+    distinct = set(times_ms)
+    if len(distinct) * _MIN_SHARED > len(times_ms):
+        return None
+    table = {time: _stamp(time, historical=historical) for time in distinct}
     if any(len(stamp) != len(first) for stamp in table.values()):
         return None
     return _Stamps(len(first), first, [*map(table.__getitem__, times_ms)])
