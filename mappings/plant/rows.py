@@ -106,7 +106,7 @@ class Point:
 
 def read_row(row: Row, scans: ScanTimes, defaults: Defaults, report: Report) -> Point:
     """What a row says, with its problems in the report."""
-    own = {c: t for c, t in row.cells.items() if c[0] != "#" and not c.startswith(PROPERTY)}
+    own = {c: t for c, t in row.cells.items() if not c.startswith(("#", PROPERTY))}
     lost = set(row.lost)
     try:
         cells = Cells.model_validate(own)

@@ -10,7 +10,16 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from mappings.plant.scalars import Duration, Rate, Size, Text, YesNo, lasting, refusal
+from mappings.plant.scalars import (
+    Duration,
+    Rate,
+    Size,
+    Text,
+    YesNo,
+    duration_text,
+    lasting,
+    refusal,
+)
 from mappings.plant.secrets import SecretReference
 
 FORMAT = 1
@@ -55,7 +64,8 @@ def _broker(value: str) -> str:
 
 def _whole_seconds(value_ms: int) -> int:
     if value_ms % 1000:
-        raise refusal("E115", f"{value_ms}ms", "MQTT counts the keep alive in whole seconds")
+        seen = f"{duration_text(value_ms)} is no whole number of seconds"
+        raise refusal("E115", seen, "MQTT counts the keep alive in seconds: write 10s")
     return value_ms
 
 

@@ -68,7 +68,7 @@ def explain(
         remedy = f"separate by commas, close with {bracket}, put values with , or : in quotes"
         return "E101", where, f"{seen}{bracket} is missing", remedy
     if "flow" in context:
-        bracket = "}" if "mapping" in context else "]"
+        bracket = "}" if "mapping" in context else "]" if "sequence" in context else "} or ]"
         end = f"before {where[0]}:{where[1]}" if char else "at all"
         seen = f"not YAML: what is opened here is not closed {end}"
         return "E101", began, seen, f"add the missing {bracket}"

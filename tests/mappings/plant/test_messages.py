@@ -247,6 +247,11 @@ CASES = [
         "links.mcc.timeout: 2h is too long", "write a duration from 10ms to 1min",
     ),
     case(
+        "E115", "login: {user: gw", "keep_alive: ¦1500ms, login: {user: gw",
+        "destinations.scada.keep_alive: 1500ms is no whole number of seconds",
+        "MQTT counts the keep alive in seconds: write 10s",
+    ),
+    case(
         "E115", 'servers: ["mqtt://a.example"]', "servers: ¦[]",
         "destinations.scada.servers: a list is too short", "1 or more belong there",
     ),
