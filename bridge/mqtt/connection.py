@@ -92,9 +92,7 @@ class Connection:
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reason: ConnectionLost | None = None
         self._crash: Exception | None = None
-        self._wire = Wire(
-            client, keep_alive_s, on_end=self._lost, probe=lambda: self._unsubscribe(None)
-        )
+        self._wire = Wire(client, keep_alive_s, on_end=self._lost, probe=self._probe)
 
     @classmethod
     async def open(
@@ -288,10 +286,14 @@ class Connection:
         if code:
             self._lost("paho had no socket any more")
 
+    def _probe(self) -> int:
+        self._unsubscribe(None)
+        return self.unsent_bytes
+
     def _fence_answered(self, _client: Any, _userdata: Any, number: int, *_rest: Any) -> None:
         if not self._fences or self._fences[0][0] != number:
             self._lost(
-                "the broker answered out of order, so that its answers prove no delivery",
+                "the broker left a fence unanswered, so that its answers prove no delivery",
                 "use a broker that works through each connection in order",
             )
             return

@@ -7,7 +7,9 @@ parse leave its reader spinning on an open socket; and a broker that falls silen
 after two keep-alives only.
 
 The keep-alive rule: whatever was not heard from or written to for half a keep-alive is asked for an
-answer; a broker silent for one and a half is lost. That is the measure that brokers apply to us.
+answer; a broker silent for one and a half is lost. That is the measure that brokers apply to us. A
+question can take longer to get there, behind a large birth on a slow line: as long as the other
+machine acknowledges bytes, the broker has a whole keep-alive to answer once it has the question.
 """
 
 import asyncio
@@ -21,13 +23,15 @@ from paho.mqtt.client import Client
 
 _LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was not sent
 _LINGER_OFF = struct.pack("ii", 0, 0)
+_BYTES_ACKED = 120  # place of tcpi_bytes_acked in Linux' struct tcp_info, 64 bits
 
 
 class Wire:
     """The socket of one paho client, from TCP connect to its one and only end.
 
     ``on_end(seen)`` is called at most once, when paho or the keep-alive gives the connection up;
-    ``probe()`` shall send something that the broker must answer.
+    ``probe()`` shall send something that the broker must answer, and return how many bytes the
+    other machine has not acknowledged now, the question's included.
     """
 
     def __init__(
@@ -36,7 +40,7 @@ class Wire:
         keep_alive_s: int,
         *,
         on_end: Callable[[str], None],
-        probe: Callable[[], None],
+        probe: Callable[[], int],
     ) -> None:
         self._client = client
         self._on_end = on_end
@@ -50,7 +54,8 @@ class Wire:
         self._tick_s = min(1.0, keep_alive_s / 8)
         self._tick: asyncio.TimerHandle | None = None
         self._tick_due = 0.0
-        self._heard = self._wrote = self._probed = 0.0
+        self._heard = self._wrote = self._probed = self._moved = 0.0
+        self._acked = self._question_end = 0
         self.written = False
         client.on_socket_open = self._opened
         client.on_socket_close = self._closing
@@ -125,6 +130,7 @@ class Wire:
 
     def _readable(self) -> None:
         self._heard = self._loop.time()
+        self._question_end = 0
         try:
             self._client.loop_read()
         except Exception as error:  # noqa: BLE001  (bytes of the peer can raise anything in paho)
@@ -143,19 +149,36 @@ class Wire:
         self._tick = self._loop.call_at(self._tick_due, self._on_tick)
 
     def _on_tick(self) -> None:
+        if self._socket is None:
+            return
         now = self._loop.time()
         late = now - self._tick_due
         if late > self._tick_s:
             # The loop stood still, and nobody could listen: that time is not the broker's silence.
             self._heard += late
-        if now - self._heard >= 1.5 * self._keep_alive_s:
+        acked = self._bytes_acked()
+        if self._acked < self._question_end and acked > self._acked:
+            self._moved = now
+        self._acked = acked
+        patience_s = self._keep_alive_s
+        if now >= max(self._heard + 1.5 * patience_s, self._moved + patience_s):
             self._give_up(f"the broker has been silent for {now - self._heard:.1f} s")
             return
         quiet_since = max(min(self._heard, self._wrote), self._probed)
-        if now - quiet_since >= self._keep_alive_s / 2:
+        if now - quiet_since >= patience_s / 2:
             self._probed = now
-            self._probe()
+            unacknowledged = self._probe()
+            if self._question_end == 0:
+                # Later questions give no further respite.
+                self._question_end = self._acked + unacknowledged
         self._schedule_tick()
+
+    def _bytes_acked(self) -> int:
+        assert self._socket is not None
+        facts = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
+        if len(facts) < _BYTES_ACKED + 8:
+            return 0  # an old kernel; then the plain rule of silence is left
+        return int(struct.unpack_from("Q", facts, _BYTES_ACKED)[0])
 
     def _give_up(self, seen: str) -> None:
         if not self._ended:

@@ -25,6 +25,10 @@ class Mosquitto:
     ``passwords`` (user: password) ends anonymous access; ``acl`` is the text of an ACL file;
     ``options`` are further lines of the configuration. As async context manager: started on entry
     (with logs in a folder of its own), killed on exit.
+
+    mosquitto drops QoS 0 messages for a subscriber that is ``max_queued_messages`` behind: 1000 by
+    default; here so many that a slow subscriber of a test is not taken for a loss. (Not 0, which is
+    no limit: mosquitto 2.0 then closes the connection of whoever publishes without the right to.)
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Mosquitto:
         passwords: Mapping[str, str] | None = None,
         acl: str | None = None,
         message_size_limit: int | None = None,
+        max_queued_messages: int = 1_000_000,
         options: tuple[str, ...] = (),
     ) -> None:
         self._own_folder = folder is None
@@ -49,6 +54,7 @@ class Mosquitto:
             f"allow_anonymous {'false' if passwords else 'true'}",
             "persistence false",
             "set_tcp_nodelay true",
+            f"max_queued_messages {max_queued_messages}",
             "log_type all",
             "log_timestamp false",
             *options,

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import time
 
 import pytest
 
@@ -252,6 +253,38 @@ async def test_mosquitto_drops_what_it_finds_too_large_and_answers_the_fence(tmp
         connection.publish("a", b"small")
         await asyncio.wait_for(connection.fence(), 5)
     assert inbox == [("a", b"small", False)]
+
+
+@pytest.mark.parametrize("refusal", [{"acl": "topic readwrite b\n"}, {"message_size_limit": 100}])
+async def test_mosquitto_without_a_queue_limit_closes_instead_of_dropping(tmp_path, refusal):
+    async with (
+        Mosquitto(tmp_path, max_queued_messages=0, **refusal) as broker,
+        await connect(broker, "n") as connection,
+    ):
+        connection.publish("a", b"x" * 2000)
+        with pytest.raises(ConnectionLost, match="closed the connection"):
+            await asyncio.wait_for(connection.fence(), 5)
+
+
+async def test_mosquitto_drops_for_a_slow_subscriber_and_answers_the_fence(tmp_path):
+    """The third: a host that falls more than 1000 messages behind."""
+    inbox = Inbox()
+
+    def slow(topic: str, payload: bytes, retain: bool) -> None:
+        if len(inbox) % 50 == 0:
+            time.sleep(0.002)
+        inbox(topic, payload, retain)
+
+    async with (
+        Mosquitto(tmp_path, max_queued_messages=1000) as broker,
+        await connect(broker, "reader", slow) as reader,
+        await connect(broker, "writer") as writer,
+    ):
+        await reader.subscribe([("a", 0)])
+        for _ in range(6_000):
+            writer.publish("a", b"x" * 5_000)
+        await writer.fence()
+        await until(lambda: "being dropped" in broker.tail(100_000), what="the broker drops")
 
 
 async def test_what_on_message_raises_ends_the_connection_and_reaches_every_waiter(

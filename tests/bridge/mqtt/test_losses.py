@@ -7,6 +7,7 @@ exception that nobody took.
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -36,7 +37,7 @@ async def quiet(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def peer(script: Script) -> AsyncIterator[Server]:
+async def peer(script: Script, *, buffer: int = 0) -> AsyncIterator[Server]:
     """A server that accepts TCP and then does what the script says, to the byte."""
     writers = []
 
@@ -45,7 +46,10 @@ async def peer(script: Script) -> AsyncIterator[Server]:
         with contextlib.suppress(ConnectionError):
             await script(reader, writer)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listener = socket.create_server(("127.0.0.1", 0))
+    if buffer:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    server = await asyncio.start_server(serve, sock=listener, limit=buffer or 65536)
     try:
         yield Server("127.0.0.1", server.sockets[0].getsockname()[1])
     finally:
@@ -127,6 +131,51 @@ async def _publish_until_lost(connection: Connection) -> None:
         while True:
             connection.publish("a", b"x" * 1000)
             await asyncio.sleep(0.05)
+
+
+async def test_a_slow_line_with_a_large_message_is_not_a_silent_broker():
+    """4 s of nothing but acknowledgements, at a keep-alive of 1 s."""
+    payload = b"x" * 1_000_000
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(ACCEPTED)
+        received = b""
+        while len(received) < len(payload) + 11:
+            received += await reader.read(25_000)
+            await asyncio.sleep(0.1)
+        while True:
+            questions = received[len(payload) + 11 :]
+            for at in range(0, len(questions) - 20, 21):
+                writer.write(b"\xb0\x02" + questions[at + 2 : at + 4])
+            received = received[: len(received) - len(questions) // 21 * 21]
+            if not (more := await reader.read(1000)):
+                return
+            received += more
+
+    async with peer(slow, buffer=16_384) as server:
+        connection = await open_to(server, keep_alive_s=1)
+        started = asyncio.get_running_loop().time()
+        connection.publish("birth", payload)
+        await asyncio.wait_for(connection.fence(), 10)
+        assert asyncio.get_running_loop().time() - started > 2.5
+        connection.abort()
+
+
+async def test_a_line_cut_under_a_large_message_is_noticed():
+    async def stops(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(ACCEPTED)
+        await reader.read(1000)
+        await asyncio.sleep(60)
+
+    async with peer(stops, buffer=16_384) as server:
+        connection = await open_to(server, keep_alive_s=1)
+        connection.publish("birth", b"x" * 20_000_000)
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(ConnectionLost, match="silent"):
+            await asyncio.wait_for(connection.fence(), 10)
+        assert 1 < asyncio.get_running_loop().time() - started < 3
 
 
 async def test_a_frozen_broker_cannot_hold_up_a_disconnect(mosquitto: Mosquitto):
@@ -265,7 +314,7 @@ async def test_hostile_bytes_end_the_connection(hostile: bytes):
         assert not connection.is_open
 
 
-async def test_answers_out_of_order_prove_nothing_and_end_the_connection():
+async def test_an_answer_out_of_order_proves_nothing_and_ends_the_connection():
     async def swap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1000)
         writer.write(ACCEPTED)
@@ -279,9 +328,9 @@ async def test_answers_out_of_order_prove_nothing_and_end_the_connection():
     async with peer(swap) as server:
         connection = await open_to(server)
         fences = [connection.send_fence(), connection.send_fence()]
-        with pytest.raises(ConnectionLost, match="out of order"):
+        with pytest.raises(ConnectionLost, match="left a fence unanswered"):
             await asyncio.wait_for(fences[0], 3)
-        with pytest.raises(ConnectionLost, match="out of order"):
+        with pytest.raises(ConnectionLost, match="left a fence unanswered"):
             await fences[1]
 
 
