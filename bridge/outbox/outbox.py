@@ -64,6 +64,7 @@ class Outbox:
         self._lock: File | None = None
         self._worker: Worker | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_ms = 0
         self._committing: asyncio.Event = asyncio.Event()
         """Set while no commit is under way."""
         self._committing.set()
@@ -216,13 +217,17 @@ class Outbox:
             self._report(self._lanes.incidents.pop(0))
 
     def _arm(self) -> None:
-        """Be called when the next commit is due, unless that is arranged or one is under way."""
-        if self._timer or self._closed or self._worker is None or not self._committing.is_set():
+        """Be called when the next commit is due, unless one is under way."""
+        if self._closed or self._worker is None or not self._committing.is_set():
             return
         due = self._lanes.due_ms()
-        if due is not None:
-            delay = max(due - self._monotonic_ms(), 0) / 1000
-            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+        if due is None or (self._timer and self._timer_due_ms <= due):
+            return
+        if self._timer:
+            self._timer.cancel()
+        delay = max(due - self._monotonic_ms(), 0) / 1000
+        self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+        self._timer_due_ms = due
 
     def _on_timer(self) -> None:
         self._timer = None

@@ -392,7 +392,10 @@ class Store:
         active.cursor = chunk.cursor or active.cursor
         if first not in self._told:
             self._told.add(first)
-            outcome.opened.append(first)
+            if first in outcome.evicted:
+                outcome.evicted.remove(first)  # it held no record, else this one began later
+            else:
+                outcome.opened.append(first)
         for segment in [s for s in self._segments if s.first == first and chunk.cursor]:
             if segment is not active.segment:
                 self._retire(segment)  # an attempt that failed; its cursor is outdone now

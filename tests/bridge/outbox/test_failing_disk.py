@@ -58,13 +58,13 @@ def test_no_room_at_all_leaves_it_in_memory_which_is_bounded() -> None:
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
 def test_any_operation_may_fail_now_and_then(operation: str, error: int) -> None:
     rng = random.Random(f"{operation}{error}")
-    rig = Rig(rng, Disk(), segment_size=2000)
+    rig = Rig(rng, Disk(), segment_size=800)
     failing = random.Random(3)
     failed = 0
 
     def fail(seen: str, _: Path) -> None:
         nonlocal failed
-        if seen == operation and failing.random() < 0.15:
+        if seen == operation and failing.random() < (0.5 if operation == "open" else 0.15):
             failed += 1
             raise OSError(error, "injected")
 

@@ -109,7 +109,7 @@ async def test_commits_come_by_themselves_and_files_go_when_delivered(tmp_path: 
     while len(segment_files(tmp_path)) < 3:
         for _ in range(20):
             outbox.append(batch(number := number + 100, 100))
-        await until(lambda: outbox.ledger.uncommitted == 0, what="a commit")
+        await until(lambda: outbox.ledger.uncommitted == 0, what="a commit", timeout_s=0.5)
     outbox.split()
     assert len(await drain(outbox)) == number
     await until(lambda: len(segment_files(tmp_path)) == 1, what="delivered segments are gone")
@@ -129,7 +129,7 @@ async def test_strict_publishes_only_what_is_committed(tmp_path: Path) -> None:
 
 
 async def test_a_late_live_lane_becomes_backlog_and_names_its_points(tmp_path: Path) -> None:
-    outbox = box(tmp_path, live_limit_ms=50)
+    outbox = box(tmp_path, live_limit_ms=50, commit_interval_ms=60_000)
     await outbox.open()
     outbox.append(batch(0, 3))
     assert outbox.take_live(frozenset(), 100) == []
@@ -231,8 +231,8 @@ async def main():
         outbox.append(batch(first, 10))
         first += 10
         await asyncio.sleep(0.0005)
-        if outbox.ledger.uncommitted == 0:
-            print(first, flush=True)
+        pending = list(outbox._lanes._pending.values())
+        print(int(pending[0].batch.values[0]) if pending else first, flush=True)
 asyncio.run(main())
 """
 
