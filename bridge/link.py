@@ -60,6 +60,7 @@ class _Watch:
         self._border = Border(device)
         self.is_up = False
         self._answering = False
+        self._told_silent = False
         self._timer: asyncio.TimerHandle | None = None  # until down, or until born without a scan
 
     def heard(self, batch: Batch) -> None:
@@ -68,12 +69,14 @@ class _Watch:
         self._receiver.accept(batch)
         if not self._answering and any(quality == GOOD for quality in batch.qualities or (GOOD,)):
             self._answering = True
+            self._told_silent = False
             if not self.is_up:
                 self._arm(_BIRTH_PATIENCE_S, self.up)
 
     def up(self) -> None:
         """Every tag was reported, or patience ended."""
         self._answering = True
+        self._told_silent = False
         self._disarm()
         if not self.is_up:
             self.is_up = True
@@ -82,8 +85,9 @@ class _Watch:
 
     def silent(self, reason: str, remedy: str) -> None:
         """It does not answer any more; down unless it comes back in time."""
-        if self._answering or (self._timer is None and not self.is_up):
+        if not self._told_silent:
             self._log.warning("device silent", reason=reason, remedy=remedy)
+        self._told_silent = True
         self._answering = False
         if self.is_up:
             if self._timer is None:

@@ -1,5 +1,8 @@
 """Nothing is lost: brokers that stop, gateways that are killed, under load, with real parts.
 
+The host is always there first when the broker comes back (a broker forgets messages that nobody has
+subscribed): a forwarder admits the gateway when the host's subscription stands.
+
 Every sample is a number that counts the reads of its register, so a missing, repeated, altered or
 misplaced one can be told from its value alone.
 """
@@ -16,6 +19,7 @@ from tests.support import plants
 from tests.support.broker import Mosquitto
 from tests.support.capture import Capture
 from tests.support.decoded import Sample, samples
+from tests.support.forwarder import Forwarder
 from tests.support.gateway import GatewayProcess
 from tests.support.wait import until
 
@@ -71,8 +75,8 @@ def assert_no_violation(capture: Capture) -> None:
 
 
 async def test_a_broker_outage_of_30_s_loses_nothing(tmp_path: Path) -> None:
-    async with Mosquitto(tmp_path) as broker:
-        path = plants.counting_plant(tmp_path, broker.port)
+    async with Mosquitto(tmp_path) as broker, Forwarder(broker.port) as way:
+        path = plants.counting_plant(tmp_path, way.port)
         plant = plants.read(path)
         async with (
             PlantSimulator(plant, counting=True) as simulator,
@@ -81,10 +85,13 @@ async def test_a_broker_outage_of_30_s_loses_nothing(tmp_path: Path) -> None:
         ):
             await gateway.logged("born")
             await asyncio.sleep(3)
+            await way.refuse()
             await broker.stop()
             await asyncio.sleep(30)
             during = len(capture.packets)
             await broker.start()
+            await capture.subscribed_again()
+            await way.admit()
             await until(lambda: len(capture.packets) > during, what="packets after the outage")
             await asyncio.sleep(3)
             read_by_now = read_so_far(simulator)
@@ -118,8 +125,8 @@ async def kill_and_count(tmp_path: Path, *, kills: int, seed: int) -> None:
     rng = random.Random(seed)
     kill_times_ms: list[int] = []
     broker_deaths = 0
-    async with Mosquitto(tmp_path) as broker:
-        path = plants.counting_plant(tmp_path, broker.port)
+    async with Mosquitto(tmp_path) as broker, Forwarder(broker.port) as way:
+        path = plants.counting_plant(tmp_path, way.port)
         plant = plants.read(path)
         async with (
             PlantSimulator(plant, counting=True) as simulator,
@@ -132,9 +139,12 @@ async def kill_and_count(tmp_path: Path, *, kills: int, seed: int) -> None:
                 await asyncio.sleep(rng.uniform(0.3, 2.0))
                 if kill % 3 == 2:
                     broker_deaths += 1
+                    await way.refuse()
                     await broker.kill()
                     await asyncio.sleep(rng.uniform(0.2, 1.5))
                     await broker.start()
+                    await capture.subscribed_again()
+                    await way.admit()
                     await asyncio.sleep(rng.uniform(0.0, 3.0))
                 gateway.kill()
                 kill_times_ms.append(_now_ms())

@@ -10,6 +10,7 @@ from typing import Self
 import paho.mqtt.client as paho
 
 from bridge.sparkplug.rules import Packet
+from tests.support.wait import until
 
 
 class Capture:
@@ -24,6 +25,7 @@ class Capture:
         self._client.reconnect_delay_set(0.1, 0.2)
         self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_disconnect = lambda *_: self._subscribed.clear()
         self._client.on_message = self._received
 
     def _connected(self, client: paho.Client, *_: object) -> None:
@@ -39,6 +41,10 @@ class Capture:
                 time_ms=time.time_ns() // 1_000_000,
             )
         )
+
+    async def subscribed_again(self) -> None:
+        """Wait until a broker that came back has granted the subscription."""
+        await until(self._subscribed.is_set, what="subscription granted again")
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0) -> None:
         self._client.publish(topic, payload, qos)

@@ -17,9 +17,16 @@ ROOT = Path(__file__).parents[2]
 class GatewayProcess:
     """``tagbridge run PLANT``, which may be killed and started again over the same outbox."""
 
-    def __init__(self, plant: Path, *, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        plant: Path,
+        *options: str,
+        log: Path | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.plant = plant
-        self.log = plant.with_suffix(".log")
+        self.log = log or plant.with_suffix(".log")
+        self._options = options
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -31,12 +38,15 @@ class GatewayProcess:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bridge.cli.main", "run", str(self.plant), "--log", "json"],
+                [
+                    sys.executable, "-m", "bridge.cli.main", "run", str(self.plant),
+                    "--log", "json", *self._options,
+                ],
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
                 env=self._environment,
-            )
+            )  # fmt: skip
 
     def kill(self) -> None:
         """SIGKILL, and wait."""

@@ -11,22 +11,23 @@ from tests.support.wait import free_port
 def read(path: Path) -> Plant:
     """The plant of a file that has no problems."""
     plant, problems = read_plant(path.read_text(), str(path), load_drivers())
-    assert plant is not None and not problems, [str(problem) for problem in problems]
+    assert not problems, [str(problem) for problem in problems]
+    assert plant is not None
     return plant
 
 
 def counting_plant(folder: Path, broker_port: int, *, scan: str = "50ms", devices: int = 3) -> Path:
     """Units on one Modbus connection whose registers count their own reads."""
     port = free_port()
-    lines = [
-        "tagbridge: 1",
-        "edge_node: {group: Test, name: counter}",
-        f'destinations: {{scada: {{servers: ["mqtt://127.0.0.1:{broker_port}"], '
-        "keep_alive: 2s, sparkplug: {}}}",
-        f'outbox: {{folder: "{folder / "outbox"}", max_size: 256 MiB}}',
-        f'links: {{line: {{endpoint: "tcp://127.0.0.1:{port}", timeout: 1s}}}}',
-        "devices:",
-    ]
+    lines = f"""\
+tagbridge: 1
+edge_node: {{group: Test, name: counter}}
+destinations:
+  scada: {{servers: ["mqtt://127.0.0.1:{broker_port}"], keep_alive: 2s, sparkplug: {{}}}}
+outbox: {{folder: "{folder / "outbox"}", max_size: 256 MiB}}
+links: {{line: {{endpoint: "tcp://127.0.0.1:{port}", timeout: 1s}}}}
+devices:
+""".splitlines()
     for unit in range(1, devices + 1):
         lines += [
             f"  Unit {unit}:",
