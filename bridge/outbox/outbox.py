@@ -61,6 +61,8 @@ class Outbox:
         )
         self._monotonic_ms = monotonic_ms
         self._report = report
+        self._checked: dict[str, tuple[int, ...]] = {}
+        """The last points of each device that were found to be known."""
         self._lock: File | None = None
         self._worker: Worker | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -102,8 +104,10 @@ class Outbox:
         the caller, found here rather than on the commit thread.
         """
         self._check_failure()
-        if batch.points and max(batch.points) >= len(self._keys[batch.device]):
-            raise IndexError(f"point {max(batch.points)} of device {batch.device!r} is not known")
+        if batch.points is not self._checked.get(batch.device):  # a poll's points never change
+            if batch.points and max(batch.points) >= len(self._keys[batch.device]):
+                raise IndexError(f"point {max(batch.points)} of {batch.device!r} is not known")
+            self._checked[batch.device] = batch.points
         number = self._lanes.append(batch, self._monotonic_ms())
         self._moved()
         return number

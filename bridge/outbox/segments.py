@@ -51,6 +51,8 @@ class Segment:
     attempt: int
     size: int = 0
     folder_synced: bool = True
+    read_errors: int = 0
+    """A second one makes it unreadable."""
     unreadable: bool = False
 
     @property

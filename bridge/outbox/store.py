@@ -202,6 +202,9 @@ class Store:
             finally:
                 file.close()
         except OSError as error:
+            segment.read_errors += 1
+            if segment.read_errors == 1:
+                return self._survey(segment)
             self._damaged(f"{segment.name} cannot be read: {error.strerror or error}")
             segment.unreadable = True
             self._retire(segment)
@@ -592,10 +595,13 @@ class Store:
             places = reader.load(frame)
         except OSError as error:
             assert segment
+            self._close_reader()
+            segment.read_errors += 1
+            if segment.read_errors == 1:
+                return at, room  # try again
             if not segment.unreadable:
                 self._damaged(f"{segment.name} cannot be read: {error.strerror or error}")
             segment.unreadable = True
-            self._close_reader()
             missing.append((at, end))
             return end, room
         if places is None:
