@@ -111,7 +111,7 @@ class Sender:
             self._log.error(
                 "somebody else publishes as this node",
                 topic=topic,
-                remedy="give each edge node a group and name of its own (edge_node in the plant file)",
+                remedy="give each edge node a group and name of its own: edge_node in the plant",
             )
 
     def _own_death(self, payload: bytes) -> None:

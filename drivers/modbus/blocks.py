@@ -15,7 +15,7 @@ from itertools import groupby
 from drivers.modbus.addresses import Address, Area, parse
 from drivers.modbus.config import DeviceOptions
 from drivers.modbus.values import CoilPlan, Field, RegisterPlan, order_in, registers_of
-from mappings.batch import Batch
+from mappings.batch import Batch, Value
 from mappings.tags import Device, Tag
 
 FUNCTION_CODES = {Area.COIL: 1, Area.DISCRETE: 2, Area.HOLDING: 3, Area.INPUT: 4}
@@ -81,8 +81,12 @@ class Block:
         """The Modbus function that reads it."""
         return FUNCTION_CODES[self.area]
 
+    def values(self, raw: bytes) -> Sequence[Value]:
+        """The values of `points`; ``raw`` is what follows the byte count, `size` bytes."""
+        return self._plan.decode(raw)
+
     def decode(self, raw: bytes, t_ms: int) -> Batch:
-        """The batch that a response says; ``raw`` is what follows its byte count, `size` bytes."""
+        """The batch that a response says; ``raw`` as in `values`."""
         return Batch(self.device, self.points, self._plan.decode(raw), [t_ms] * len(self.points))
 
     def halves(self) -> tuple["Block", "Block"] | None:

@@ -64,6 +64,10 @@ class _Reading:
         self.uncut = 0
 
 
+_Said = tuple[Block, bytes, int]
+"""A good answer: the block, its bytes, and when they came (ms since 1970, UTC)."""
+
+
 class _Poll:
     """The rows of one unit with one scan period."""
 
@@ -96,22 +100,26 @@ class _Poll:
                 self.readings[place : place + len(parts)] = [origin]
                 origin.raw, origin.code, origin.uncut = None, parts[0].code, UNCUT_POLLS
 
-    def joined(self, said: Sequence[tuple[Block, Batch]]) -> list[Batch]:
-        """One batch out of good ones, with the same ``points`` object for the same blocks."""
-        if len(said) <= 1:
-            return [batch for _, batch in said]
-        key = tuple(block for block, _ in said)
+    def joined(self, said: Sequence[_Said]) -> list[Batch]:
+        """One batch out of good answers, with the same ``points`` object for the same blocks."""
+        if not said:
+            return []
+        if len(said) == 1:
+            [(block, raw, time_ms)] = said
+            return [block.decode(raw, time_ms)]
+        key = tuple([block for block, _, _ in said])
         points = self._sets.get(key)
         if points is None:
             if len(self._sets) >= _SETS_KEPT:
-                return [batch for _, batch in said]
+                return [block.decode(raw, time_ms) for block, raw, time_ms in said]
             points = self._sets[key] = tuple(p for block in key for p in block.points)
         values: list[Value] = []
         times_ms: list[int] = []
-        for _, batch in said:
-            values += batch.values
-            times_ms += batch.times_ms
-        return [Batch(said[0][1].device, points, values, times_ms)]
+        for block, raw, time_ms in said:
+            column = block.values(raw)
+            values += column
+            times_ms += [time_ms] * len(column)
+        return [Batch(key[0].device, points, values, times_ms)]
 
 
 class _Unit:
@@ -184,7 +192,7 @@ class ModbusLink:
 
     async def _poll(self, unit: _Unit, scan_ms: int) -> list[Event]:
         poll = unit.polls[scan_ms]
-        good: list[tuple[Block, Batch]] = []
+        good: list[_Said] = []
         events: list[Event] = []
         try:
             await self._read(unit, poll, good, events)
@@ -200,9 +208,7 @@ class ModbusLink:
             events.append(DeviceUp(unit.name))
         return events
 
-    async def _read(
-        self, unit: _Unit, poll: _Poll, good: list[tuple[Block, Batch]], bad: list[Event]
-    ) -> None:
+    async def _read(self, unit: _Unit, poll: _Poll, good: list[_Said], bad: list[Event]) -> None:
         to_read = poll.readings[::-1]
         cuts = 0
         while to_read:
@@ -232,7 +238,7 @@ class ModbusLink:
                 self._heard()
                 if raw != reading.raw:
                     reading.raw, reading.code, reading.uncut = raw, None, 0
-                    good.append((reading.block, reading.block.decode(raw, self._time_ms())))
+                    good.append((reading.block, raw, self._time_ms()))
         if cuts:
             poll.mend()
 

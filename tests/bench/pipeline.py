@@ -76,9 +76,7 @@ class RecordedLink:
 
     def _scan(self, poll: _Poll, blocks, responses) -> Batch:
         now_ms = self._now_ms()
-        said = [
-            (block, block.decode(raw, now_ms)) for block, raw in zip(blocks, responses, strict=True)
-        ]
+        said = [(block, raw, now_ms) for block, raw in zip(blocks, responses, strict=True)]
         [batch] = poll.joined(said)
         return batch
 
@@ -127,8 +125,8 @@ def batches(recording: Recording) -> list[Batch]:
     out = []
     for number, responses in enumerate(recording.scans):
         said = [
-            (b, b.decode(raw, 1_800_000_000_000 + number))
-            for b, raw in zip(recording.blocks, responses, strict=True)
+            (block, raw, 1_800_000_000_000 + number)
+            for block, raw in zip(recording.blocks, responses, strict=True)
         ]
         out += poll.joined(said)
     return out

@@ -1,4 +1,4 @@
-"""The yardstick: the least that moving a value costs in Python, without anything that makes it safe.
+"""The yardstick: the least that moving a value costs in Python, with nothing that makes it safe.
 
 One bare loop over recorded Modbus responses: decode, scale, pack a record, commit it, encode a
 Sparkplug payload, write it to the broker's socket, delete. It knows its one device and its one
