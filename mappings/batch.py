@@ -36,3 +36,16 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def part(self, start: int, stop: int) -> "Batch":
+        """The rows from ``start`` to before ``stop``."""
+        rows = slice(start, stop)
+        return Batch(
+            self.device,
+            self.points[rows],
+            self.values[rows],
+            self.times_ms[rows],
+            None if self.qualities is None else self.qualities[rows],
+            None if self.natives is None else self.natives[rows],
+            self.late,
+        )

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from bridge.sparkplug.topics import QUALITY
 from mappings.batch import Batch, Value
 from mappings.catalog import is_one
-from mappings.datatypes import DataType
+from mappings.datatypes import TEXTS, DataType
 from mappings.quality import GOOD, Quality
 from mappings.tags import Metric
 
@@ -42,6 +42,10 @@ _INT, _LONG, _FLOAT, _DOUBLE, _BOOLEAN, _STRING = (
     b"\x70",
     b"\x7a",
 )
+
+# A metric beside its name or alias and a text: key and length 4, time 11, historical 2, Quality 18,
+# the longest number 11.
+_MOST_BESIDE_NAME = 46
 
 _MAX_PLANS = 256  # of one device; more sets than that are no repetition
 _MIN_RUN = 4  # average neighbours of one kind, below which runs are no faster
@@ -165,6 +169,8 @@ class DeviceEncoder:
         else:
             self._names = [_ALIAS + varint(alias) + _TIME for alias in aliases]
         self._datatypes = [metric.datatype for metric in metrics]
+        self._weight = max(map(len, self._names), default=0) + _MOST_BESIDE_NAME
+        self._has_texts = not TEXTS.isdisjoint(self._datatypes)
         self._writers = [_WRITERS[metric.datatype] for metric in metrics]
         self._plans: dict[tuple[int, ...], _Plan | None] = {}
         self._last_points: tuple[int, ...] = ()
@@ -180,6 +186,14 @@ class DeviceEncoder:
         self._told_live = {point for point, quality in enumerate(qualities) if quality != GOOD}
         self._told_last = set(self._told_live)
         self._unsettled = set(self._told_live)
+
+    def weight(self, batch: Batch) -> int:
+        """An upper bound of the bytes that a batch takes in a payload."""
+        weight = len(batch) * self._weight
+        if self._has_texts:
+            # At most four bytes a character, and a length.
+            weight += sum(4 * len(v) + 5 for v in batch.values if isinstance(v, str))
+        return weight
 
     def encode(self, batch: Batch, *, timestamp_ms: int, seq: int, historical: bool) -> bytes:
         """The payload that carries one batch; see `encode_all`."""

@@ -70,12 +70,17 @@ class Proof:
         self._fences: set[asyncio.Task[None]] = set()
         self._pausing = False  # one fence is about to be sent
         self._echoes: dict[str, deque[_Echo]] = defaultdict(deque)
+        self.proven_bytes = 0
+        """The largest payload that has come back."""
 
-    def published(self, size: int, entries: Sequence[Entry] = ()) -> None:
-        """A message of ``size`` bytes went out, with these records in it."""
+    def published(self, size: int) -> None:
+        """A message of ``size`` bytes went out."""
         self._open.size += size
-        self._open.entries += entries
         self._window.published(size)
+
+    def carries(self, entries: Sequence[Entry]) -> None:
+        """What went out since the last fence carried these records, as a whole."""
+        self._open.entries += entries
 
     def expect(self, topic: str, payload: bytes) -> None:
         """A birth went out; it must come back."""
@@ -89,6 +94,7 @@ class Proof:
         if not waiting or waiting[0].payload != payload:
             return False
         waiting.popleft().heard.set()
+        self.proven_bytes = max(self.proven_bytes, len(payload))
         return True
 
     def soon(self) -> None:

@@ -16,6 +16,7 @@ import structlog
 from bridge.clock import SystemClock
 from bridge.mqtt import Connection
 from bridge.outbox.outbox import Entry, Outbox
+from bridge.sparkplug.division import Piece, divide
 from bridge.sparkplug.image import NODE, NodeImage
 from bridge.sparkplug.pacing import Allowance, Window
 from bridge.sparkplug.payload import (
@@ -28,8 +29,8 @@ from bridge.sparkplug.proof import Proof
 from bridge.sparkplug.session import Event, RebirthRequests, Session, State
 from bridge.sparkplug.topics import REBIRTH, Verb, parse
 
-_MOST_SAMPLES = 5_000  # taken from a lane at once; also bounds a message to about 120 kB
-_MESSAGE_SAMPLES = 4_000
+_MOST_SAMPLES = 5_000  # taken from a lane at once
+_MOST_BYTES = 96 << 10  # of a message; brokers in the field take 128 KiB and more
 
 
 class Sender:
@@ -215,9 +216,9 @@ class Sender:
             self._proof.expect(topic, payload)
         self._publish(topic, payload)
 
-    def _publish(self, topic: str, payload: bytes, entries: Sequence[Entry] = ()) -> None:
+    def _publish(self, topic: str, payload: bytes) -> None:
         self._connection.publish(topic, payload)
-        self._proof.published(len(topic) + len(payload), entries)
+        self._proof.published(len(topic) + len(payload))
 
     def _bury(self, *, owing: bool) -> None:
         """DDEATH for devices that are down; who may still owe backlog is kept until it is sent."""
@@ -253,13 +254,7 @@ class Sender:
             return
         for device in [d for d in self._overdue if d == NODE or d in self._session.born]:
             present = self._image.present(device, self._overdue.pop(device))
-            payload = self._image.encoders[device].encode(
-                present,
-                timestamp_ms=self._clock.now_ms(),
-                seq=self._session.data(device),
-                historical=False,
-            )
-            self._publish(self._image.data_topics[device], payload)
+            self._publish_data(device, [(present, False)])
 
     async def _send_backlog(self) -> bool:
         """Send one helping of backlog; whether there may be more at once."""
@@ -282,38 +277,38 @@ class Sender:
         return True
 
     def _send(self, entries: list[Entry]) -> None:
-        """Publish records, one message for each device unless it grew too large; order is kept."""
+        """Publish records, as few messages for each device as their size allows; in order."""
         by_device: dict[str, list[Entry]] = {}
         for entry in entries:
             by_device.setdefault(entry.batch.device, []).append(entry)
         for device, records in by_device.items():
             born_from = self._born_from.get(device, 0)
-            start = 0
-            samples = 0
-            for end, record in enumerate(records, 1):
-                samples += len(record.batch)
-                if samples >= _MESSAGE_SAMPLES or end == len(records):
-                    self._publish_data(device, records[start:end], born_from)
-                    start, samples = end, 0
-
-    def _publish_data(self, device: str, records: Sequence[Entry], born_from: int) -> None:
-        payload = self._image.encoders[device].encode_all(
-            [
+            pieces = [
                 (entry.batch, entry.historical or entry.batch.late or entry.number < born_from)
                 for entry in records
-            ],
-            timestamp_ms=self._clock.now_ms(),
-            seq=self._session.data(device),
-        )
-        self._publish(self._image.data_topics[device], payload, records)
+            ]
+            self._publish_data(device, pieces)
+        self._proof.carries(entries)
+
+    def _publish_data(self, device: str, pieces: Sequence[Piece]) -> None:
+        most_bytes = _MOST_BYTES
+        if self._delivery_check:
+            most_bytes = min(most_bytes, self._proof.proven_bytes)
+        encoder = self._image.encoders[device]
+        for message in divide(pieces, most_bytes, encoder.weight):
+            payload = encoder.encode_all(
+                message, timestamp_ms=self._clock.now_ms(), seq=self._session.data(device)
+            )
+            self._publish(self._image.data_topics[device], payload)
 
     # --- leaving ----------------------------------------------------------------------------------
 
     async def farewell(self, timeout_s: float) -> bool:
-        """DDEATH for each device, NDEATH, DISCONNECT; whether the broker has read it all.
-
-        tck-id-operational-behavior-edge-node-intentional-disconnect-ndeath.
+        """The last live values, DDEATH for each device, NDEATH, DISCONNECT; whether the broker has
+        read it all. tck-id-operational-behavior-edge-node-intentional-disconnect-ndeath.
         """
+        if self._session.state is State.ONLINE:
+            self._send_live()
         self._session.on(Event.LEAVE)
         for device in sorted(self._session.born):
             self._device_death(device)
