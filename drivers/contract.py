@@ -9,23 +9,24 @@ Give it a harness (a device with known tags that can be started, changed and kil
                 yield harness
 
 It holds a driver to the promises written in `drivers.driver`: what `events` reports and when, what
-`LinkError` says, how fast a link is left, what a batch may contain. Needs pytest and
-pytest-asyncio.
+`LinkError` says, how fast a link is left, what a batch may contain. A device that falls silent
+must not silence the others; only a protocol whose devices are parts of one server, and silent
+together, may inherit `OneServerContract`, which is the same without that promise. Needs pytest
+and pytest-asyncio.
 """
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Protocol
 
 import pytest
 
-from drivers.driver import DeviceDown, DeviceUp, Driver, Endpoint, Event, LinkError
-from mappings.batch import Batch, Value
-from mappings.datatypes import INTEGERS, TEXTS, WIRE_TYPES, DataType, integer_range
-from mappings.quality import BAD, GOOD, STALE
+from drivers.driver import Driver, Endpoint, Event, LinkError
+from drivers.heard import Heard
+from mappings.batch import Value
+from mappings.quality import GOOD
 
 FIRST_REPORT_S = 10.0
 """How long a healthy device may take until it is up."""
@@ -65,85 +66,17 @@ class Harness(Protocol):
         """
         ...
 
-    async def silence(self, device: str) -> bool:
-        """Let one device stop answering, not the others; False if the protocol has no such case."""
+
+class HarnessOfMany(Harness, Protocol):
+    """Devices under test that can fall silent one by one."""
+
+    async def silence(self, device: str) -> None:
+        """Let one device stop answering, not the others."""
         ...
 
     async def wake(self, device: str) -> None:
         """Let a silenced device answer again."""
         ...
-
-
-class Heard:
-    """All that a link said: last value, quality and time of each point, and the events."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._devices = {device.name: device for device in endpoint.devices}
-        self.events: list[Event] = []
-        self.values: dict[tuple[str, int], Value] = {}
-        self.qualities: dict[tuple[str, int], int] = {}
-        self.times_ms: defaultdict[tuple[str, int], int] = defaultdict(int)
-        self.up: set[str] = set()
-
-    def take(self, event: Event) -> None:
-        """Check one event against the contract, and remember it."""
-        self.events.append(event)
-        if isinstance(event, DeviceUp):
-            self._take_up(event.device)
-        elif isinstance(event, DeviceDown):
-            assert event.device in self._devices
-            assert event.reason, "a device that is down needs a reason for people"
-            self.up.discard(event.device)
-        else:
-            self._take_batch(event)
-
-    def _take_up(self, name: str) -> None:
-        assert name in self._devices
-        missing = [
-            tag.name
-            for point, tag in enumerate(self._devices[name].tags)
-            if (name, point) not in self.values
-        ]
-        assert not missing, f"{name} is up, but nothing was said about {missing}"
-        self.up.add(name)
-
-    def _take_batch(self, batch: Batch) -> None:
-        tags = self._devices[batch.device].tags
-        size = len(batch.points)
-        assert isinstance(batch.points, tuple)
-        assert size > 0, "an empty batch says nothing"
-        assert len(batch.values) == len(batch.times_ms) == size
-        qualities = [GOOD] * size if batch.qualities is None else batch.qualities
-        assert len(qualities) == size
-        assert batch.natives is None or len(batch.natives) == size
-        columns = zip(batch.points, batch.values, batch.times_ms, qualities, strict=True)
-        for point, value, time_ms, quality in columns:
-            assert 0 <= point < len(tags), f"{batch.device} has no point {point}"
-            assert quality in {GOOD, STALE, BAD}
-            key = (batch.device, point)
-            assert time_ms >= self.times_ms[key], f"time of {tags[point].name} runs backwards"
-            if quality == GOOD:
-                assert_fits(value, tags[point].wire_type)
-            self.values[key], self.qualities[key] = value, quality
-            self.times_ms[key] = time_ms
-
-
-def assert_fits(value: Value, wire_type: str) -> None:
-    """Fail unless ``value`` is of the Python type, and in the range, of the wire type."""
-    datatype = WIRE_TYPES[wire_type].datatype
-    assert value is not None, "a GOOD value is never None"
-    if datatype is DataType.BOOLEAN:
-        assert type(value) is bool
-    elif datatype in TEXTS:
-        assert type(value) is str
-    elif datatype in INTEGERS:
-        assert type(value) is int
-        least, most = integer_range(datatype)
-        assert least <= value <= most
-    elif datatype is DataType.DATETIME:
-        assert type(value) is int
-    else:
-        assert type(value) is float
 
 
 def wall_clock_ms() -> int:
@@ -178,8 +111,8 @@ async def ended(events: AsyncIterator[Event], heard: Heard, within_s: float) -> 
 
 
 @pytest.mark.asyncio
-class DriverContract:
-    """Inherit, and give a ``harness`` fixture."""
+class OneServerContract:
+    """For devices that are parts of one server: inherit, and give a ``harness`` fixture."""
 
     @pytest.fixture
     def harness(self) -> Harness:
@@ -280,32 +213,6 @@ class DriverContract:
             await asyncio.wait([following])
         assert time.monotonic() - began < LEAVE_S
 
-    async def test_one_dead_device_does_not_stop_the_others(self, harness: Harness) -> None:
-        """A device that is silent goes down alone, and comes back with all its tags."""
-        heard = Heard(harness.endpoint)
-        dead, *others = [device.name for device in harness.endpoint.devices]
-        async with harness.driver.open(harness.endpoint, wall_clock_ms) as link:
-            events = link.events()
-            await listen(events, heard, lambda: len(heard.up) == len(others) + 1, FIRST_REPORT_S)
-            if not await harness.silence(dead):
-                pytest.skip("devices of this protocol are not silent one by one")
-            await listen(events, heard, lambda: dead not in heard.up, SETTLE_S)
-            assert heard.up == set(others)
-            wanted = {
-                key: value for key, value in (await harness.change()).items() if key[0] != dead
-            }
-            await listen(
-                events,
-                heard,
-                lambda: all(heard.values[key] == value for key, value in wanted.items()),
-                SETTLE_S,
-            )
-            assert dead not in heard.up
-            for key in [key for key in heard.values if key[0] == dead]:
-                del heard.values[key]
-            await harness.wake(dead)
-            await listen(events, heard, lambda: dead in heard.up, SETTLE_S)
-
     async def test_checks_are_pure(self, harness: Harness) -> None:
         """The checks of a plant file pass known-good rows, and never connect.
 
@@ -326,6 +233,10 @@ class DriverContract:
                 assert driver.check_device(device) == []
             assert driver.check_link(endpoint.devices) == []
 
+    async def test_inherits_the_right_suite(self, harness: Harness) -> None:
+        """Who can silence a single device owes the promise about the others."""
+        assert hasattr(harness, "silence") is isinstance(self, DriverContract)
+
     async def test_describes_itself(self, harness: Harness) -> None:
         """Name, schemes and option models are what the plant file needs."""
         driver = harness.driver
@@ -338,3 +249,37 @@ class DriverContract:
         for model in (driver.device_model, driver.link_model):
             assert model.model_config.get("extra") == "forbid", "unknown keys are errors"
             assert not {"endpoint", "link"} & set(model.model_fields)
+
+
+class DriverContract(OneServerContract):
+    """What every driver must pass: inherit, and give a ``harness`` fixture."""
+
+    @pytest.fixture
+    def harness(self) -> HarnessOfMany:
+        """The devices under test; each driver's tests give their own."""
+        raise NotImplementedError
+
+    async def test_one_dead_device_does_not_stop_the_others(self, harness: HarnessOfMany) -> None:
+        """A device that is silent goes down alone, and comes back with all its tags."""
+        heard = Heard(harness.endpoint)
+        dead, *others = [device.name for device in harness.endpoint.devices]
+        async with harness.driver.open(harness.endpoint, wall_clock_ms) as link:
+            events = link.events()
+            await listen(events, heard, lambda: len(heard.up) == len(others) + 1, FIRST_REPORT_S)
+            await harness.silence(dead)
+            await listen(events, heard, lambda: dead not in heard.up, SETTLE_S)
+            assert heard.up == set(others)
+            wanted = {
+                key: value for key, value in (await harness.change()).items() if key[0] != dead
+            }
+            await listen(
+                events,
+                heard,
+                lambda: all(heard.values[key] == value for key, value in wanted.items()),
+                SETTLE_S,
+            )
+            assert dead not in heard.up
+            for key in [key for key in heard.values if key[0] == dead]:
+                del heard.values[key]
+            await harness.wake(dead)
+            await listen(events, heard, lambda: dead in heard.up, SETTLE_S)

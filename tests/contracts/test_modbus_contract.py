@@ -61,7 +61,6 @@ class ModbusHarness:
 
     async def silence(self, device):
         self._simulator.silence(device)
-        return True
 
     async def wake(self, device):
         self._simulator.wake(device)

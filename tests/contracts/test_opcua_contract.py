@@ -1,10 +1,13 @@
-"""The OPC UA driver keeps the driver contract, against the simulator."""
+"""The OPC UA driver keeps the driver contract, against the simulator.
+
+Devices of one OPC UA server share its session, and fall silent together.
+"""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from drivers.contract import DriverContract
+from drivers.contract import OneServerContract
 from drivers.opcua.driver import OPCUA
 from mappings.batch import Value
 from simulators.opcua import OpcUaSimulator
@@ -51,14 +54,8 @@ class OpcUaHarness:
     async def freeze(self):
         self._wire.freeze()
 
-    async def silence(self, device):
-        return False  # devices of one server are silent together
 
-    async def wake(self, device):
-        pass
-
-
-class TestOpcUaContract(DriverContract):
+class TestOpcUaContract(OneServerContract):
     @pytest.fixture
     async def harness(self) -> AsyncIterator[OpcUaHarness]:
         devices = (

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from drivers.contract import Heard, listen, wall_clock_ms
+from drivers.contract import listen, wall_clock_ms
 from drivers.driver import DeviceDown, DeviceUp, LinkError
+from drivers.heard import Heard
 from drivers.modbus import link as link_module
 from drivers.modbus.addresses import Area
 from drivers.modbus.driver import MODBUS, host_and_port
