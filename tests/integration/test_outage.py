@@ -209,3 +209,31 @@ def _repeats(series: list[Sample]) -> list[Sample]:
             out.append(sample)
         seen.add(sample.value)
     return out
+
+
+async def test_a_broker_that_drops_large_messages_without_a_word_loses_nothing(tmp_path) -> None:
+    """mosquitto answers the fence behind a message that it dropped for its size."""
+    async with (
+        Mosquitto(tmp_path, message_size_limit=1_000) as broker,
+        Forwarder(broker.port) as way,
+    ):
+        path = plants.counting_plant(tmp_path, way.port)
+        async with (
+            PlantSimulator(plants.read(path), counting=True) as simulator,
+            Capture("127.0.0.1", broker.port) as capture,
+            GatewayProcess(path) as gateway,
+        ):
+            await gateway.logged("born")
+            await way.refuse()
+            way.cut()
+            await asyncio.sleep(4)  # some 700 samples of backlog, ten messages' worth
+            await way.admit()
+            await asyncio.sleep(1)
+            read_by_now = read_so_far(simulator)
+            await until(
+                lambda: delivered(capture, read_by_now), what="every number", timeout_s=20,
+                every_s=0.5,
+            )  # fmt: skip
+            assert await gateway.terminate() == 0
+        assert max(len(packet.payload) for packet in capture.packets) <= 1_000
+        assert_no_violation(capture)
