@@ -48,6 +48,11 @@ class Address:
     def __str__(self) -> str:
         return f"{self.area.value}:{self.first}" + ("" if self.bit is None else f".{self.bit}")
 
+    @property
+    def numbered(self) -> str:
+        """The form that counts from 1, without the bit: ``HR101``."""
+        return f"{_LETTERS[self.area]}{self.first + 1}"
+
 
 _WORDS = {area.value: area for area in Area}
 _NUMBERED = {
@@ -135,12 +140,11 @@ def _reference_with_bit(text: str, digits: str, bit: str) -> Fault:
     if isinstance(plain, Fault):
         return _fault(plain.code, plain.seen.replace(repr(digits), repr(text)), plain.remedy)
     if plain.area.is_bits:
-        return _no_bit_of_bit(text, f"{_LETTERS[plain.area]}{plain.first + 1}")
-    letters = f"{_LETTERS[plain.area]}{plain.first + 1}"
+        return _no_bit_of_bit(text, plain.numbered)
     return _fault(
         "E404",
         f"{text!r}: an all-digit reference cannot carry a bit",
-        f"spreadsheets turn {digits}.10 into {digits}.1 unseen; write {letters}.{bit}",
+        f"spreadsheets turn {digits}.10 into {digits}.1 unseen; write {plain.numbered}.{bit}",
     )
 
 

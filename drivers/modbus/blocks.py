@@ -33,9 +33,7 @@ class Row:
         self.bit = address.bit
         self.wire_type = tag.wire_type
         self.count = registers_of(tag.wire_type) or 1  # a bit lies in one register, or is a coil
-        self.order = "AB" if tag.wire_type == "bool" else order_in(
-            self.count, tag.order, word_order
-        )  # fmt: skip
+        self.order = order_in(self.count, tag.order, word_order)
 
     @property
     def end(self) -> int:

@@ -60,7 +60,7 @@ def _misfit(tag: Tag, address: Address) -> Fault | None:
     if tag.wire_type == "bool":
         return _e410(
             f"{tag.address!r} is a register of 16 bits, bool is one",
-            f"name the bit: {_lettered(address)}.0 is the lowest; or read it as uint16",
+            f"name the bit: {address.numbered}.0 is the lowest; or read it as uint16",
         )
     if registers is None:
         whole = "uint16" if tag.wire_type in {"int8", "uint8"} else "another type"
@@ -68,10 +68,6 @@ def _misfit(tag: Tag, address: Address) -> Fault | None:
             f"{tag.name}: {tag.wire_type} cannot be read from registers yet", f"read it as {whole}"
         )
     return None
-
-
-def _lettered(address: Address) -> str:
-    return f"{'HR' if address.area.value == 'holding' else 'IR'}{address.first + 1}"
 
 
 def _e410(seen: str, remedy: str) -> Fault:
@@ -135,7 +131,7 @@ def _overlap(device: Device, index: int, other: int, inside: bool) -> Fault:
         field="address",
         seen=f"{tag.name!r} at {tag.address} {verb} "
         f"{wide.name!r} ({wide.address}, {wide.wire_type}, {registers})",
-        remedy="Off by one, or a type too wide?",
+        remedy="off by one, or a type too wide?",
     )
 
 

@@ -31,6 +31,7 @@ FIRST_RETRY_S, LAST_RETRY_S = 1.0, 10.0
 SILENCE_S = 10.0
 """When no unit at all has answered for so long, the connection itself is doubted."""
 IDLE_S = 3600.0
+"""How long to sleep at a time when nothing is to be polled."""
 GARBLED_LIMIT = 3
 """So many wrong answers in a row end the link."""
 CUTS_PER_POLL = 16
@@ -55,9 +56,7 @@ class _Reading:
         self.origin = origin
         self.raw: bytes | None = None
         self.code: int | None = None
-        self.uncut = (
-            0  # cutting it found nothing readable: so many refusals until it is tried again
-        )
+        self.uncut = 0  # refusals to come before it is cut again: cutting found nothing readable
 
     def forget(self) -> None:
         self.raw = self.code = None

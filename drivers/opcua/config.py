@@ -50,7 +50,7 @@ def _namespaces(namespaces: dict[str, str]) -> dict[str, str]:
     return namespaces
 
 
-class OpcUaLink(BaseModel):
+class LinkOptions(BaseModel):
     """Keys of a session. ``timeout``: what a single answer may take, milliseconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,7 +59,7 @@ class OpcUaLink(BaseModel):
     timeout: Annotated[Duration, lasting("100ms", "1min")] = 4_000
 
 
-class OpcUaDevice(BaseModel):
+class DeviceOptions(BaseModel):
     """Keys of a device.
 
     ``namespaces`` maps an alias, or ``ns=INDEX``, to a namespace URI. ``queue`` is the number of

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from drivers.driver import Clock, Device, Driver, Endpoint, Link
 from drivers.opcua.addresses import NodeAddress, parse
-from drivers.opcua.config import OpcUaDevice, OpcUaLink
+from drivers.opcua.config import DeviceOptions, LinkOptions
 from mappings.errors import Fault
 from mappings.tags import Tag
 
@@ -28,12 +28,12 @@ class OpcUaDriver:
     name = "opcua"
     schemes = frozenset({"opc.tcp"})
     takes_login = True
-    device_model: type[BaseModel] = OpcUaDevice
-    link_model: type[BaseModel] = OpcUaLink
+    device_model: type[BaseModel] = DeviceOptions
+    link_model: type[BaseModel] = LinkOptions
 
     def check_tag(self, tag: Tag, options: BaseModel) -> list[Fault]:
         """See `mappings.plant.grammar.Grammar`."""
-        assert isinstance(options, OpcUaDevice)
+        assert isinstance(options, DeviceOptions)
         faults = []
         node = parse(tag.address, options.namespaces)
         if not isinstance(node, NodeAddress):
@@ -68,9 +68,9 @@ class OpcUaDriver:
 
     def open(self, endpoint: Endpoint, now_ms: Clock) -> AbstractAsyncContextManager[Link]:
         """See `drivers.driver.Driver`."""
-        from drivers.opcua.link import OpcUaLink as Session  # noqa: PLC0415  see above
+        from drivers.opcua.link import OpcUaLink  # noqa: PLC0415  see above
 
-        return Session(endpoint, now_ms)
+        return OpcUaLink(endpoint, now_ms)
 
 
 OPCUA: Driver = OpcUaDriver()

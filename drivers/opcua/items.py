@@ -15,7 +15,7 @@ from asyncua import ua
 
 from drivers.driver import Device, LinkError
 from drivers.opcua.addresses import NodeAddress, parse
-from drivers.opcua.config import AUTO, OpcUaDevice
+from drivers.opcua.config import AUTO, DeviceOptions
 
 BUFFERED_MS = 15_000  # what the queues hold while a connection is lost, noticed and replaced
 ITEMS_PER_CALL = 1_000
@@ -56,7 +56,7 @@ class Items:
 
     def __init__(self, device: Device, session: Any) -> None:
         options = device.options
-        assert isinstance(options, OpcUaDevice)
+        assert isinstance(options, DeviceOptions)
         self.refused: dict[int, int] = {}
         self.missing: tuple[str, ...] = ()
         self._device = device.name

@@ -16,7 +16,6 @@ subscription that the server no longer knows, silence longer than two and a half
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
-from types import TracebackType
 from typing import Any, Self
 
 from asyncua import ua
@@ -24,7 +23,7 @@ from asyncua.client.ua_client import UaClientState
 
 from drivers.driver import Clock, Endpoint, Event, LinkError
 from drivers.opcua import session as sessions
-from drivers.opcua.config import OpcUaLink as OpcUaLinkOptions
+from drivers.opcua.config import LinkOptions
 from drivers.opcua.session import fault_text
 from drivers.opcua.subscription import DeviceSubscription
 
@@ -50,7 +49,7 @@ class OpcUaLink:
 
     def __init__(self, endpoint: Endpoint, now_ms: Clock) -> None:
         options = endpoint.options
-        assert isinstance(options, OpcUaLinkOptions)
+        assert isinstance(options, LinkOptions)
         self._endpoint = endpoint
         self._timeout_s = options.timeout / 1000
         self._timeout_ms = options.timeout
@@ -92,12 +91,7 @@ class OpcUaLink:
         self._start_publishing()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         tasks = [*self._tasks, *self._publishing]
         for task in tasks:
             task.cancel()

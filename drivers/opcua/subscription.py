@@ -15,7 +15,7 @@ from typing import Any
 from asyncua import ua
 
 from drivers.driver import Clock, Device, DeviceDown, DeviceUp, Event, LinkError
-from drivers.opcua.config import OpcUaDevice
+from drivers.opcua.config import DeviceOptions
 from drivers.opcua.items import Items
 from drivers.opcua.session import fault_text
 from drivers.opcua.values import Columns
@@ -52,7 +52,7 @@ class DeviceSubscription:
 
     def __init__(self, device: Device, session: Any, now_ms: Clock) -> None:
         options = device.options
-        assert isinstance(options, OpcUaDevice)
+        assert isinstance(options, DeviceOptions)
         self.device = device.name
         self.identifier = 0
         self.heard_at_s = 0.0

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from drivers.driver import Device, DeviceUp, Endpoint, Event, Link, LinkError
-from drivers.opcua.config import OpcUaDevice, OpcUaLink
+from drivers.opcua.config import DeviceOptions, LinkOptions
 from drivers.opcua.driver import OPCUA
 from mappings.batch import Batch, Value
 from mappings.datatypes import WIRE_TYPES
@@ -40,7 +40,7 @@ def definition(
     return DeviceDefinition(
         name=name,
         description="",
-        options=OpcUaDevice(namespaces=namespaces or NAMESPACES, **options),
+        options=DeviceOptions(namespaces=namespaces or NAMESPACES, **options),
         tags=tags,
         metrics=tuple(
             Metric(id=t.name, name=t.name, datatype=WIRE_TYPES[t.wire_type].datatype) for t in tags
@@ -58,7 +58,7 @@ def endpoint(
     return Endpoint(
         name="line",
         url=url,
-        options=OpcUaLink(security="insecure", timeout=timeout_ms),
+        options=LinkOptions(security="insecure", timeout=timeout_ms),
         devices=tuple(Device(name=d.name, options=d.options, tags=d.tags) for d in devices),
         login=login,
     )

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from drivers.opcua.config import AUTO, OpcUaDevice, OpcUaLink
+from drivers.opcua.config import AUTO, DeviceOptions, LinkOptions
 
 
 def refused(model, keys):
@@ -14,25 +14,25 @@ def refused(model, keys):
 
 
 def test_insecure_must_be_said():
-    assert OpcUaLink.model_validate({"security": "insecure"}).timeout == 4_000
+    assert LinkOptions.model_validate({"security": "insecure"}).timeout == 4_000
 
 
 @pytest.mark.parametrize("keys", [{}, {"security": "Basic256Sha256"}, {"security": "none"}])
 def test_anything_else_is_refused_because_it_is_not_built(keys):
-    error = refused(OpcUaLink, keys)
+    error = refused(LinkOptions, keys)
     assert error["type"] == "E430"
     assert error["loc"] == ("security",)
     assert "security: insecure" in error["ctx"]["remedy"]
 
 
 def test_defaults_of_a_device():
-    device = OpcUaDevice.model_validate({})
+    device = DeviceOptions.model_validate({})
     assert (device.publish_interval, device.queue, device.time) == (500, AUTO, "source")
     assert (device.read, device.max_skew, device.namespaces) == ("subscribe", 60_000, {})
 
 
 def test_texts_are_read_by_their_keys():
-    device = OpcUaDevice.model_validate(
+    device = DeviceOptions.model_validate(
         {
             "namespaces": {"s7": "urn:s7", "ns=4": "urn:four"},
             "publish_interval": "250ms",
@@ -42,7 +42,7 @@ def test_texts_are_read_by_their_keys():
         }
     )
     assert (device.publish_interval, device.queue, device.max_skew) == (250, 20, 300_000)
-    assert OpcUaDevice.model_validate({"queue": "auto"}).queue == AUTO
+    assert DeviceOptions.model_validate({"queue": "auto"}).queue == AUTO
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_texts_are_read_by_their_keys():
     ],
 )
 def test_refuses(keys, where):
-    assert refused(OpcUaDevice, keys)["loc"][0] == where
+    assert refused(DeviceOptions, keys)["loc"][0] == where

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
-from drivers.opcua.config import OpcUaDevice
+from drivers.opcua.config import DeviceOptions
 from drivers.opcua.driver import OPCUA, WIRE_TYPES
 from drivers.opcua.values import VARIANT_TYPES
 from mappings import datatypes
 from mappings.tags import Tag
 
-OPTIONS = OpcUaDevice(namespaces={"s7": "urn:s7"})
+OPTIONS = DeviceOptions(namespaces={"s7": "urn:s7"})
 
 
 def check(**columns):
