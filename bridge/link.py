@@ -102,6 +102,8 @@ class _Watch:
     def _down(self) -> None:
         self._timer = None
         self.is_up = False
+        # One that answers in part, and never in full, is born again when patience ends.
+        self._answering = False
         self._log.warning("device down", after_s=self._down_after_s)
         self._receiver.device_down(self.device.name)
 
@@ -181,6 +183,12 @@ async def _one_connection(
                 else:
                     return ContractError(f"no event of the contract: {event!r:.100}")
         return LinkError("the link ended without saying why", "this is a fault of the driver")
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody cancelled us: a future inside the driver was, and its driver let that out.
+        return LinkError(f"the link broke off ({error!r})", "this is a fault of the driver")
     except Exception as error:  # noqa: BLE001  # the one place where a link's failures are caught
         return error
 

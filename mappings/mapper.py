@@ -67,7 +67,9 @@ class _Plan:
 class _DeviceMap:
     """The mapping of one device."""
 
-    __slots__ = ("catalog", "held", "lines", "metrics", "name", "plans", "sent_ms", "silences")
+    __slots__ = (
+        "catalog", "held", "lines", "lost", "metrics", "name", "plans", "sent_ms", "silences",
+    )  # fmt: skip
 
     def __init__(self, name: str, metrics: Sequence[Metric], catalog: DeviceCatalog) -> None:
         self.name = name
@@ -79,6 +81,8 @@ class _DeviceMap:
         self.sent_ms = [0] * len(metrics)
         # What the deadband held back last, for points with a maximum silence: point -> value, time.
         self.held: dict[int, tuple[Value, int]] = {}
+        # When points were lost, by our own clock: point -> time, of use as long as it is the last.
+        self.lost: dict[int, int] = {}
 
     def plan(self, batch: Batch) -> _Plan:
         points = batch.points
@@ -154,8 +158,13 @@ class _DeviceMap:
             )
             value, quality = self._judge(point, raw, said, last[0])
             if time_ms < last[3]:
-                late.append((point, value, time_ms, quality, native))
-                continue
+                if self.lost.get(point) != last[3]:
+                    late.append((point, value, time_ms, quality, native))
+                    continue
+                # A device that comes back says what it holds since before it was lost, or has a
+                # clock that is behind ours. That is its present: left to the history, a value
+                # that does not change again would stay BAD for ever.
+                time_ms = last[3]
             metric = self.metrics[point]
             if (quality, native) == last[1:3] and not _differs(value, last[0], metric.deadband):
                 if metric.max_silence_ms:
@@ -177,6 +186,16 @@ class _DeviceMap:
         if isinstance(value, float) and not isfinite(value):
             return last, BAD
         return value, quality
+
+    def lose(self, now_ms: int) -> Batch | None:
+        catalog = self.catalog
+        rows = [
+            (p, catalog.values[p], max(now_ms, catalog.times_ms[p]), BAD, 0)
+            for p, quality in enumerate(catalog.qualities)
+            if quality != BAD
+        ]
+        self.lost.update((row[0], row[2]) for row in rows)
+        return _batch_of(self.name, rows)
 
     def due(self, now_ms: int) -> Batch | None:
         catalog = self.catalog
@@ -254,10 +273,4 @@ class Mapper:
 
     def lost(self, device: str, now_ms: int) -> Batch | None:
         """One record that makes every point of a lost device BAD; None if all are already."""
-        catalog = self._devices[device].catalog
-        rows = [
-            (p, catalog.values[p], max(now_ms, catalog.times_ms[p]), BAD, 0)
-            for p, quality in enumerate(catalog.qualities)
-            if quality != BAD
-        ]
-        return _batch_of(device, rows)
+        return self._devices[device].lose(now_ms)

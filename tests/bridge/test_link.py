@@ -175,6 +175,33 @@ async def test_an_exception_that_nobody_named_ends_the_link_and_is_tried_again()
     assert receiver.heard.count(good()) >= 3
 
 
+async def test_a_device_that_answers_in_part_after_its_death_is_born_again(monkeypatch) -> None:
+    monkeypatch.setattr("bridge.link._BIRTH_PATIENCE_S", 0.1)
+
+    async def partial():
+        while True:
+            yield good()
+            await asyncio.sleep(0.01)
+
+    receiver = Recorder()
+    async with running(Scripted([brief, partial]), receiver, down_after_ms=50):
+        await until(lambda: receiver.heard.count(("up", "D")) == 2, what="up again")
+    assert ("down", "D") in receiver.heard
+
+
+async def test_a_cancelled_future_inside_a_driver_ends_its_link_alone() -> None:
+    async def cancelled():
+        yield good()
+        broken = asyncio.get_running_loop().create_future()
+        broken.cancel()
+        await broken
+
+    receiver = Recorder()
+    driver = Scripted([cancelled])
+    async with running(driver, receiver):
+        await until(lambda: driver.opened >= 3, what="opened again and again")
+
+
 async def test_a_device_that_answers_without_a_full_scan_is_born_all_the_same(monkeypatch) -> None:
     monkeypatch.setattr("bridge.link._BIRTH_PATIENCE_S", 0.05)
 

@@ -207,3 +207,19 @@ def test_a_value_older_than_the_last_emitted_one_is_late_and_leaves_the_catalog_
     assert (late.points, list(late.values), late.late) == ((0,), [7.0], True)
     engine.take(now)
     assert engine.apply([1.0, 8.0], t=6_000) is None
+
+
+def test_what_a_device_held_since_before_it_was_lost_is_its_present() -> None:
+    """An OPC UA server repeats a value with the time of its last change, which may be older."""
+    engine = Engine(metric(), metric())
+    engine.apply([1.0, 2.0], t=1000)
+    engine.take(engine.mapper.lost("D", 11_000))
+    back = engine.apply([1.5, 2.0], t=[6_000, 1_000], now=12_000)
+    assert list(back.values) == [1.5, 2.0]
+    assert list(back.times_ms) == [11_000, 11_000]
+    assert engine.catalog.devices["D"].qualities == [GOOD, GOOD]
+    # Also while its clock is behind ours; then its times are believed again.
+    assert list(engine.apply([1.6, 2.1], t=10_500, now=12_500).times_ms) == [11_000, 11_000]
+    assert list(engine.apply([1.7, 2.2], t=11_500, now=13_500).times_ms) == [11_500, 11_500]
+    [late] = engine.mapper.apply(Batch("D", (0,), [9.0], [11_000]), 14_000)
+    assert late.late
