@@ -49,24 +49,29 @@ class Window:
 
 
 class Allowance:
-    """How many samples of backlog may go now, for a rate in samples per second (None: any)."""
+    """How many samples of backlog may go now, for a rate in samples per second (None: any).
 
-    __slots__ = ("_filled_ms", "_level", "_rate")
+    It is given out in helpings of 50 ms and more, because a message for each sample would cost
+    more than the rate is meant to save; what was not used is kept for a quarter of a second.
+    """
+
+    __slots__ = ("_burst", "_filled_ms", "_helping", "_level", "_rate")
 
     def __init__(self, rate: float | None, now_ms: int) -> None:
         self._rate = rate
-        self._level = 0.0
+        self._helping = max(1.0, (rate or 0) / 20)
+        self._burst = max(1.0, (rate or 0) / 4)
+        self._level = self._helping
         self._filled_ms = now_ms
 
     def take_up_to(self, most: int, now_ms: int) -> int:
-        """The number of samples that may be taken now; what is not used is given `back`."""
+        """The number of samples that may be taken now."""
         if self._rate is None:
             return most
-        burst = max(1.0, self._rate / 4)
         grown = self._level + self._rate * (now_ms - self._filled_ms) / 1000
-        self._level = min(burst, grown)
+        self._level = min(self._burst, grown)
         self._filled_ms = now_ms
-        return max(0, min(most, int(self._level)))
+        return min(most, int(self._level)) if self._level >= self._helping else 0
 
     def used(self, samples: int) -> None:
         """So many were sent; may overdraw, a record is not divided."""
@@ -74,7 +79,7 @@ class Allowance:
             self._level -= samples
 
     def wait_ms(self) -> int:
-        """How long until one sample may go."""
-        if self._rate is None or self._level >= 1:
+        """How long until the next helping."""
+        if self._rate is None or self._level >= self._helping:
             return 0
-        return int(1000 * (1 - self._level) / self._rate) + 1
+        return int(1000 * (self._helping - self._level) / self._rate) + 1

@@ -98,7 +98,7 @@ class EdgeNodeBlock(Block):
 class BacklogBlock(Block):
     """How what was buffered is sent."""
 
-    rate: Rate = 5_000.0
+    rate: Rate | None = None
 
 
 class SparkplugBlock(Block):

@@ -131,7 +131,7 @@ def test_what_is_left_out_is_safe() -> None:
     assert (scada.keep_alive_ms, scada.client_id, scada.login) == (10_000, "", None)
     assert scada.aliases
     assert scada.delivery_check
-    assert scada.backlog_rate == 5_000
+    assert scada.backlog_rate is None
     assert scada.edge_node.diagnostics == "full"
     assert (plant.outbox.folder, plant.outbox.max_size) == ("/var/lib/tagbridge/outbox", 4 << 30)
     assert (plant.outbox.commit_interval_ms, plant.outbox.strict) == (50, False)
