@@ -149,7 +149,8 @@ class _DeviceMap:
         out: list[_Row] = []
         late: list[_Row] = []
         rows = zip(batch.points, batch.values, batch.times_ms, qualities, natives, strict=True)
-        for point, raw, time_ms, said, native in rows:
+        for point, raw, read_ms, said, native in rows:
+            time_ms = read_ms
             last = emitted.get(point) or (
                 catalog.values[point],
                 catalog.qualities[point],
