@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.sparkplug import encoder as encoder_module
-from bridge.sparkplug.encoder import DeviceEncoder, varint
+from bridge.sparkplug import fields
+from bridge.sparkplug.encoder import DeviceEncoder
 from bridge.sparkplug.messages import Payload
 from bridge.sparkplug.payload import VALUE_FIELDS
 from mappings.batch import Batch
@@ -87,8 +88,9 @@ def by_protobuf(metrics, aliases, batch, *, seq, historical, said):
     "number", [0, 1, 127, 128, 16383, 16384, (1 << 21) - 1, 1 << 28, 1 << 35, (1 << 64) - 1]
 )
 def test_varint(number):
-    assert b"\x08" + varint(number) == Payload(timestamp=number).SerializeToString() or not number
-    assert Payload.FromString(b"\x08" + varint(number)).timestamp == number
+    encoded = b"\x08" + fields.varint(number)
+    assert encoded == Payload(timestamp=number).SerializeToString() or not number
+    assert Payload.FromString(encoded).timestamp == number
 
 
 @pytest.mark.parametrize("datatype", list(EDGES))
@@ -257,4 +259,4 @@ def test_an_empty_batch_is_a_payload_without_metrics():
 
 
 def test_float_is_rounded_as_the_runtime_does():
-    assert struct.unpack("<f", encoder_module._float(0.1)[1:])[0] == pytest.approx(0.1)
+    assert struct.unpack("<f", fields._float(0.1)[1:])[0] == pytest.approx(0.1)
