@@ -1,9 +1,7 @@
-"""Link: one session, its Publish requests, and the watch over both.
+"""Link: one session, its subscriptions, and the watch over both.
 
-Three kinds of task feed one inbox, and `OpcUaLink.events` empties it: several Publish requests
-are outstanding, so that notifications do not wait for a round trip each; rejected items are asked
-for again; and two watches fail the link. A request is sent again only after its answer was
-taken, so a slow reader slows the server down instead of filling memory.
+Three kinds of task feed one inbox, and `OpcUaLink.events` empties it: Publish requests bring
+notifications, rejected items are asked for again, and two watches fail the link.
 
 When the connection is lost, asyncua reactivates the same session on a new one. This link gives it
 ``timeout`` for that. Then the subscriptions are what they were, the numbers of their
@@ -24,6 +22,7 @@ from asyncua.client.ua_client import UaClientState
 from drivers.driver import Clock, Endpoint, Event, LinkError
 from drivers.opcua import session as sessions
 from drivers.opcua.config import LinkOptions
+from drivers.opcua.publishing import Answer, PublishRequests
 from drivers.opcua.session import fault_text
 from drivers.opcua.subscription import DeviceSubscription
 
@@ -32,16 +31,6 @@ MOST_REQUESTS = 10
 
 _WATCH_EVERY_S = 0.25
 _FETCH_ATTEMPTS = 5
-
-
-class _Answer:
-    """A PublishResult in the inbox, and whether it has been taken."""
-
-    __slots__ = ("result", "taken")
-
-    def __init__(self, result: Any) -> None:
-        self.result = result
-        self.taken = asyncio.Event()
 
 
 class OpcUaLink:
@@ -59,11 +48,9 @@ class OpcUaLink:
             DeviceSubscription(device, self._session, now_ms) for device in endpoint.devices
         ]
         self._by_identifier: dict[int, DeviceSubscription] = {}
-        self._inbox: asyncio.Queue[_Answer | list[Event] | BaseException] = asyncio.Queue()
-        self._acknowledgements: list[Any] = []
+        self._inbox: asyncio.Queue[Answer | list[Event] | BaseException] = asyncio.Queue()
+        self._requests = PublishRequests(self._client, self._arrived)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._publishing: set[asyncio.Task[None]] = set()
-        self._asking = 0  # Publish requests that wait for the server
         self._connected = asyncio.Event()
         self._failure: BaseException | None = None
         self._first: list[Event] = []
@@ -92,10 +79,10 @@ class OpcUaLink:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        tasks = [*self._tasks, *self._publishing]
-        for task in tasks:
+        self._requests.cancel()
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._requests.tasks, return_exceptions=True)
         await sessions.close(self._client)
 
     async def events(self) -> AsyncIterator[Event]:
@@ -158,12 +145,7 @@ class OpcUaLink:
                 await self._reconnected()
             else:
                 break
-        self._acknowledgements += [
-            ua.SubscriptionAcknowledgement(
-                SubscriptionId=subscription.identifier, SequenceNumber=number
-            )
-            for number in subscription.taken
-        ]
+        self._requests.acknowledge(subscription.identifier, subscription.taken)
         subscription.taken.clear()
 
     async def _reconnected(self) -> None:
@@ -172,50 +154,20 @@ class OpcUaLink:
         if self._failure is not None:
             raise self._failure
 
-    # --- Publish requests ---
-
     def _start_publishing(self) -> None:
         """One more request than subscriptions at least (OPC 10000-4, 5.14.5), and one in flight."""
         now_s = asyncio.get_running_loop().time()
         for subscription in self._subscriptions:
             subscription.heard_at_s = now_s
         for _ in range(min(len(self._subscriptions) + 2, MOST_REQUESTS)):
-            task = asyncio.create_task(self._guarded(self._publish()))
-            self._publishing.add(task)
-            task.add_done_callback(self._publishing.discard)
+            self._requests.start(self._guarded)
 
-    async def _publish(self) -> None:
-        clock = asyncio.get_running_loop().time
-        while True:
-            acknowledgements, self._acknowledgements = self._acknowledgements, []
-            self._asking += 1
-            try:
-                response = await self._session.publish(acknowledgements)
-            except (ConnectionError, TimeoutError):
-                self._acknowledgements += acknowledgements
-                return  # _watch_connection starts new ones, or ends the link
-            except asyncio.CancelledError:
-                self._acknowledgements += acknowledgements
-                raise
-            except ua.uaerrors.BadTimeout:
-                continue
-            except ua.uaerrors.BadTooManyPublishRequests:
-                if len(self._publishing) > 1:
-                    return
-                await asyncio.sleep(1.0)
-                continue
-            except ua.UaStatusCodeError:
-                if self._client.state is UaClientState.CONNECTED:
-                    raise
-                return
-            finally:
-                self._asking -= 1
-            answer = _Answer(response.Parameters)
-            subscription = self._by_identifier.get(response.Parameters.SubscriptionId)
-            if subscription is not None:
-                subscription.heard_at_s = clock()
-            self._inbox.put_nowait(answer)
-            await answer.taken.wait()
+    def _arrived(self, answer: Answer) -> None:
+        """Note whose answer it is, and leave it to `events`."""
+        subscription = self._by_identifier.get(answer.result.SubscriptionId)
+        if subscription is not None:
+            subscription.heard_at_s = asyncio.get_running_loop().time()
+        self._inbox.put_nowait(answer)
 
     # --- Watches ---
 
@@ -228,8 +180,7 @@ class OpcUaLink:
                     await states.next_change()
                     continue
                 self._connected.clear()
-                for task in tuple(self._publishing):
-                    task.cancel()
+                self._requests.cancel()
                 try:
                     await states.wait_for_state(UaClientState.CONNECTED, timeout=self._timeout_s)
                 except TimeoutError:
@@ -252,10 +203,10 @@ class OpcUaLink:
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
             now_s = clock()
-            if self._connected.is_set() and not self._publishing:
+            if self._connected.is_set() and not self._requests.tasks:
                 self._start_publishing()  # came and went between two looks of the other watch
             for subscription in self._subscriptions:
-                if not self._asking or not self._connected.is_set():
+                if not self._requests.asking or not self._connected.is_set():
                     subscription.heard_at_s = now_s  # a slow reader here, or the other watch's
                 elif now_s - subscription.heard_at_s > subscription.silence_s:
                     raise LinkError(
