@@ -2,76 +2,32 @@
 
 The host is always there first when the broker comes back (a broker forgets messages that nobody has
 subscribed): a forwarder admits the gateway when the host's subscription stands.
-
-Every sample is a number that counts the reads of its register, so a missing, repeated, altered or
-misplaced one can be told from its value alone.
 """
 
 import asyncio
 import random
 import time
-from collections import defaultdict
 from pathlib import Path
 
-from bridge.sparkplug.rules import Grader
+import pytest
+
 from simulators.plant import PlantSimulator
 from tests.support import plants
 from tests.support.broker import Mosquitto
 from tests.support.capture import Capture
+from tests.support.counting import (
+    assert_current_values_only_rise,
+    assert_no_violation,
+    counts,
+    delivered,
+    missing,
+    reached,
+    read_so_far,
+)
 from tests.support.decoded import Sample, samples
 from tests.support.forwarder import Forwarder
 from tests.support.gateway import GatewayProcess
 from tests.support.wait import until
-
-Key = tuple[str, str]
-
-
-def counts(received: list[Sample]) -> dict[Key, list[Sample]]:
-    """The samples of each counter, in the order of arrival; node metrics and nulls left out."""
-    by_metric: dict[Key, list[Sample]] = defaultdict(list)
-    for sample in received:
-        if sample.device and sample.value is not None:
-            by_metric[sample.device, sample.name].append(sample)
-    return by_metric
-
-
-def assert_current_values_only_rise(by_metric: dict[Key, list[Sample]]) -> None:
-    """Per-metric order of what is not historical, births included."""
-    for key, series in by_metric.items():
-        current = [sample.value for sample in series if not sample.historical]
-        assert current == sorted(current), f"{key} went back"
-
-
-def missing(series: list[Sample], upto: int) -> list[int]:
-    seen = {sample.value for sample in series}
-    return [number for number in range(1, upto + 1) if number not in seen]
-
-
-def read_so_far(simulator: PlantSimulator) -> dict[Key, int]:
-    """The last number that each counter has served."""
-    truth = simulator.truth
-    return {key: int(truth.stretches(*key)[-1].value) for key in truth.tags()}
-
-
-def delivered(capture: Capture, read_by_now: dict[Key, int]) -> bool:
-    """Whether every counter has every number up to what had been read."""
-    by_metric = counts(samples(list(capture.packets)))
-    return all(not missing(by_metric[key], upto) for key, upto in read_by_now.items())
-
-
-def reached(capture: Capture, read_by_now: dict[Key, int]) -> bool:
-    """Whether the last numbers are there, whatever is missing before them."""
-    by_metric = counts(samples(list(capture.packets)))
-    return all(
-        key in by_metric and max(s.value for s in by_metric[key]) >= upto
-        for key, upto in read_by_now.items()
-    )
-
-
-def assert_no_violation(capture: Capture) -> None:
-    grader = Grader()
-    violations = [found for packet in capture.packets for found in grader.feed(packet)]
-    assert violations == []
 
 
 async def test_a_broker_outage_of_30_s_loses_nothing(tmp_path: Path) -> None:
@@ -118,6 +74,11 @@ async def test_a_broker_outage_of_30_s_loses_nothing(tmp_path: Path) -> None:
 
 async def test_ten_kills_of_the_gateway_under_load(tmp_path: Path) -> None:
     await kill_and_count(tmp_path, kills=10, seed=20)
+
+
+@pytest.mark.faults
+async def test_fifty_kills_of_the_gateway_under_load(tmp_path: Path) -> None:
+    await kill_and_count(tmp_path, kills=50, seed=21)
 
 
 async def kill_and_count(tmp_path: Path, *, kills: int, seed: int) -> None:

@@ -110,6 +110,10 @@ class Mosquitto:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def set_passwords(self, passwords: Mapping[str, str]) -> None:
+        """Other users from the next start, or SIGHUP, on."""
+        self._password_file(passwords)
+
     def tail(self, lines: int = 30) -> str:
         """The end of the broker's log, for the message of a failed test."""
         text = self._log.read_text(errors="replace") if self._log.exists() else ""

@@ -16,20 +16,35 @@ from tests.support.wait import until
 class Capture:
     """Records the packets of ``filters`` in order; reconnects when the broker comes back."""
 
-    def __init__(self, host: str, port: int, *, filters: tuple[str, ...] = ("spBv1.0/#",)) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        filters: tuple[str, ...] = ("spBv1.0/#",),
+        login: tuple[str, str] | None = None,
+    ) -> None:
         self.packets: list[Packet] = []
+        self.gaps: set[int] = set()
+        """Before which packets the broker may have had others, for nobody."""
         self._host, self._port = host, port
         self._filters = filters
         self._subscribed = threading.Event()
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, clean_session=True)
+        if login is not None:
+            self._client.username_pw_set(*login)
         self._client.reconnect_delay_set(0.1, 0.2)
         self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_disconnect = lambda *_: self._subscribed.clear()
+        self._client.on_disconnect = self._disconnected
         self._client.on_message = self._received
 
     def _connected(self, client: paho.Client, *_: object) -> None:
         client.subscribe([(name, 1) for name in self._filters])
+
+    def _disconnected(self, *_: object) -> None:
+        self._subscribed.clear()
+        self.gaps.add(len(self.packets))
 
     def _received(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
         self.packets.append(

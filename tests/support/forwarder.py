@@ -12,15 +12,20 @@ class Forwarder:
 
     `freeze`: connections stay open, nothing passes, and new ones are accepted but stay mute.
     `cut`: all connections are reset; new ones pass unless `refuse` was called.
+    `half_close`: clients are told the end of what they read, and what they say is still passed on.
+    ``bytes_per_s``, if set, is how fast each direction of each connection is.
     """
 
     def __init__(self, target_port: int) -> None:
         self.port = free_port()
         self.connections = 0
+        self.bytes_per_s: float | None = None
         self._target_port = target_port
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._ended: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -53,6 +58,11 @@ class Forwarder:
         for writer in tuple(self._writers):
             writer.transport.abort()
 
+    def half_close(self) -> None:
+        for writer in tuple(self._clients):
+            self._ended.add(writer)
+            writer.write_eof()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
@@ -61,6 +71,7 @@ class Forwarder:
             writer.transport.abort()
             return
         self._writers |= {writer, back}
+        self._clients.add(writer)
         pumps = [
             asyncio.create_task(self._pump(reader, back)),
             asyncio.create_task(self._pump(there, writer)),
@@ -69,7 +80,8 @@ class Forwarder:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for end in (writer, back):
             end.transport.abort()
-            self._writers.discard(end)
+            for known in (self._writers, self._clients, self._ended):
+                known.discard(end)
         for pump in pumps:
             pump.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)
@@ -77,7 +89,11 @@ class Forwarder:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            while chunk := await reader.read(65_536):
+            while chunk := await reader.read(65_536 if self.bytes_per_s is None else 1_024):
                 await self._flowing.wait()
+                if writer in self._ended:
+                    continue
+                if self.bytes_per_s is not None:
+                    await asyncio.sleep(len(chunk) / self.bytes_per_s)
                 writer.write(chunk)
                 await writer.drain()
