@@ -25,7 +25,6 @@ from mappings.transforms import line_of, transform_of
 
 _MOST_PLANS = 256  # sets of points kept for each device; a driver has a few, one for each scan
 
-
 _Row = tuple[int, Value, int, int, int]  # point, value, time (ms), quality, native code
 
 
@@ -51,7 +50,7 @@ class _Plan:
         self.silent = [i for i, m in enumerate(chosen) if m.max_silence_ms]
 
     def column_of(self, values: list[Any]) -> Sequence[Any]:
-        """These points' entries of a device's column; there is a span or a gather."""
+        """These points' entries of a device's column; a single point is a span always."""
         if self.span is not None:
             return values[self.span]
         assert self.gather is not None
@@ -101,7 +100,7 @@ class _DeviceMap:
             and batch.points
         ):
             plan = self.plan(batch)
-            if plan.unique and (plan.gather is not None or plan.span is not None):
+            if plan.unique:
                 column = plan.transform(batch.values) if plan.transform else batch.values
                 if not self._late(batch.times_ms, plan) and plan.finite(column):
                     emitted = self._fast(batch, plan, column, now_ms)
