@@ -54,7 +54,8 @@ class EmbeddedBroker:
 
     async def __aexit__(self, *_: object) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._broker.shutdown(), _SHUTDOWN_S)
+            async with asyncio.timeout(_SHUTDOWN_S):
+                await self._broker.shutdown()
 
 
 def _checked_port(host: str, port: int) -> int:

@@ -8,10 +8,8 @@ nothing with the gateway's. It keeps trying when the broker cannot be reached or
 import asyncio
 import contextlib
 import logging
-import time
 import uuid
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import aiomqtt
@@ -19,6 +17,7 @@ import aiomqtt
 from bridge.sparkplug.messages import Payload
 from bridge.sparkplug.rules import Packet
 from bridge.sparkplug.topics import NAMESPACE, REBIRTH, Verb, build
+from simulators.clock import wall_clock_ms
 from simulators.host_view import (
     DeviceView,
     HostValue,
@@ -92,12 +91,7 @@ class SparkplugHost:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -110,7 +104,7 @@ class SparkplugHost:
         """
         if self._client is None:
             raise ConnectionError(self.problem or "not connected")
-        now_ms = _now_ms()
+        now_ms = wall_clock_ms()
         payload = Payload(timestamp=now_ms)
         payload.metrics.add(name=REBIRTH, timestamp=now_ms, datatype=_BOOLEAN, boolean_value=True)
         self._asked_ms[group, node] = now_ms
@@ -162,7 +156,7 @@ class SparkplugHost:
                     payload if isinstance(payload, bytes) else b"",
                     0 if raised else message.qos,
                     message.retain,
-                    _now_ms(),
+                    wall_clock_ms(),
                 )
                 if self._on_packet is not None:
                     self._on_packet(packet)
@@ -171,7 +165,7 @@ class SparkplugHost:
                     await self._ask_for_births()
 
     async def _ask_for_births(self) -> None:
-        now_ms = _now_ms()
+        now_ms = wall_clock_ms()
         for key in tuple(self.view.wants_rebirth):
             if now_ms - self._asked_ms.get(key, -REBIRTH_PAUSE_MS) >= REBIRTH_PAUSE_MS:
                 with contextlib.suppress(ConnectionError):  # the connection's end is told there
@@ -190,14 +184,11 @@ async def _raises_qos(client: aiomqtt.Client) -> bool:
     await client.publish(topic, b"", qos=0)
     raised = False
     with contextlib.suppress(TimeoutError):
-        message = await asyncio.wait_for(anext(client.messages), _PROBE_TIMEOUT_S)
+        async with asyncio.timeout(_PROBE_TIMEOUT_S):
+            message = await anext(client.messages)
         raised = message.qos > 0
     await client.unsubscribe(topic)
     return raised
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _why(error: Exception) -> str:

@@ -1,21 +1,17 @@
 """A Modbus TCP server of several units that misbehaves on demand and remembers what it said.
 
 It serves the rows of given devices at their addresses, in their types and orders, with the values
-of seeded signals or, in counting mode, the next number for each read of a row. It writes registers
-by code of its own (the address grammar alone is shared with the driver), so that no mistake can
-hide on both sides of the wire. Whole requests are answered without giving up control, so a block
-is one moment's values, and `Truth` holds exactly what was sent.
+of seeded signals or, in counting mode, the next number for each read of a row. It shares the
+address grammar alone with the driver, and writes registers by `simulators.registers`. Whole
+requests are answered without giving up control, so a block is one moment's values, and `Truth`
+holds exactly what was sent.
 
 Registers that no row names answer exception 2, as many devices do.
 """
 
-import array
 import asyncio
 import errno
-import sys
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
 from pymodbus.constants import ExcCodes
@@ -41,6 +37,8 @@ from drivers.modbus.addresses import Address, Area, parse
 from mappings.batch import Value
 from mappings.plant.definitions import DeviceDefinition
 from mappings.tags import Metric, Tag
+from simulators.clock import wall_clock_ms
+from simulators.registers import register_count, registers_for, sent_order
 from simulators.signals import Counting, Signal, Truth, raw_of, signal_for
 
 _AREAS = {1: Area.COIL, 2: Area.DISCRETE, 3: Area.HOLDING, 4: Area.INPUT}
@@ -50,10 +48,6 @@ _READS = (
     (ReadHoldingRegistersRequest, ReadHoldingRegistersResponse),
     (ReadInputRegistersRequest, ReadInputRegistersResponse),
 )
-_BYTES = {
-    "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4,
-    "int64": 8, "uint64": 8, "float64": 8,
-}  # fmt: skip
 
 
 class UnitOptions(Protocol):
@@ -61,51 +55,6 @@ class UnitOptions(Protocol):
 
     unit: int
     word_order: str
-
-
-def wall_clock_ms() -> int:
-    """Milliseconds since 1970, UTC."""
-    return time.time_ns() // 1_000_000
-
-
-def registers_for(value: Value, wire_type: str, order: str) -> list[int]:
-    """The registers that hold ``value``; ``order`` names its bytes as they are sent, A first.
-
-    >>> [hex(r) for r in registers_for(0x01020304, "uint32", "CDAB")]
-    ['0x304', '0x102']
-    """
-    size = _BYTES[wire_type]
-    assert isinstance(value, int | float)
-    if wire_type.startswith("float"):
-        big_endian = _float_bytes(float(value), size)
-    else:
-        big_endian = (int(value) % (1 << 8 * size)).to_bytes(size, "big")
-    named = dict(zip("ABCDEFGH", big_endian, strict=False))
-    sent = [named[letter] for letter in order]
-    return [sent[i] << 8 | sent[i + 1] for i in range(0, size, 2)]
-
-
-def _float_bytes(value: float, size: int) -> bytes:
-    # IEEE 754 by way of the machine's own arrays, not by the struct plans under test.
-    native = array.array("f" if size == 4 else "d", [value]).tobytes()
-    return native[::-1] if sys.byteorder == "little" else native
-
-
-def sent_order(wire_type: str, own: str, word_order: str) -> str:
-    """The letters of a value's bytes in the order in which they are sent."""
-    size = _BYTES[wire_type]
-    if own:
-        return own
-    if size == 2:
-        return "AB"
-    # The pattern says two things: do words come least significant first, are bytes swapped?
-    words_back, bytes_back = {
-        "ABCD": (False, False), "CDAB": (True, False), "BADC": (False, True), "DCBA": (True, True),
-    }[word_order]  # fmt: skip
-    words = ["ABCDEFGH"[i : i + 2] for i in range(0, size, 2)]
-    if words_back:
-        words.reverse()
-    return "".join(word[::-1] if bytes_back else word for word in words)
 
 
 class _Point:
@@ -116,7 +65,7 @@ class _Point:
         self.area = address.area
         self.bit = address.bit
         self.first = address.first
-        self.last = address.first + (_BYTES.get(tag.wire_type, 2) // 2) - 1
+        self.last = address.first + register_count(tag.wire_type) - 1
         self.signal = signal
         self.metric = metric
 
@@ -201,12 +150,7 @@ class ModbusSimulator:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     @property

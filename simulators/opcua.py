@@ -13,11 +13,9 @@ second are no load). It starts in a good second.
 import asyncio
 import logging
 import socket
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
 from asyncua import Server, ua
@@ -27,6 +25,7 @@ from drivers.opcua.addresses import UA_NAMESPACE, NodeAddress, parse
 from mappings.batch import Value
 from mappings.plant.definitions import DeviceDefinition
 from mappings.tags import Metric, Tag
+from simulators.clock import wall_clock_ms
 from simulators.signals import Signal, Truth, counted, raw_of, signal_for
 
 logging.getLogger("asyncua.server").setLevel(logging.CRITICAL)
@@ -60,11 +59,6 @@ class DeviceOptions(Protocol):
     """What the simulator needs of a device's block."""
 
     namespaces: Mapping[str, str]
-
-
-def wall_clock_ms() -> int:
-    """Milliseconds since 1970, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def _free_port(host: str) -> int:
@@ -174,12 +168,7 @@ class OpcUaSimulator:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     async def start(self, namespaces: Sequence[str] | None = None) -> None:

@@ -5,7 +5,6 @@ the link's nodes. A link whose endpoint is on this machine is served right there
 port of the loopback, and `PlantSimulator.places` says which.
 """
 
-import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Self
@@ -55,8 +54,7 @@ class PlantSimulator:
                 host, port = _place(link)
                 simulator = self._simulator(link, host, port)
                 self.simulators[link.name] = await self._stack.enter_async_context(simulator)
-                scheme = urlsplit(link.endpoint).scheme
-                self.places[link.name] = f"{scheme}://{host}:{port}"
+                self.places[link.name] = simulator.endpoint
         except BaseException:
             await self._stack.aclose()
             raise
@@ -82,9 +80,8 @@ class PlantSimulator:
 
 
 def _place(link: LinkDefinition) -> tuple[str, int]:
+    """Host and port to serve at; port 0 is any free one."""
     parts = urlsplit(link.endpoint)
     if parts.hostname in _HERE:
         return parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return "127.0.0.1", int(probe.getsockname()[1])
+    return "127.0.0.1", 0

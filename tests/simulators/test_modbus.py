@@ -11,7 +11,8 @@ from drivers.modbus.config import DeviceOptions
 from mappings.datatypes import DataType
 from mappings.plant.definitions import DeviceDefinition
 from mappings.tags import Metric
-from simulators.modbus import ModbusSimulator, registers_for, sent_order
+from simulators.modbus import ModbusSimulator
+from simulators.registers import registers_for, sent_order
 from simulators.signals import signal_for
 from tests.support.modbus import definition, device, tag
 from tests.support.wait import until

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.modbus.values import CoilPlan, Field, RegisterPlan, is_order, order_in, orders
-from simulators.modbus import registers_for, sent_order
+from simulators.registers import registers_for, sent_order
 
 RANGES = {
     "int16": (-(2**15), 2**15 - 1), "uint16": (0, 2**16 - 1),
