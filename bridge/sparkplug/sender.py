@@ -68,6 +68,7 @@ class Sender:
         self._leaving = False
         self._proof = Proof(connection, outbox, self._window, clock)
         self._overdue: dict[str, set[int]] = {}
+        self._born_bad: set[str] = set()  # born at BAD only so that their backlog can be sent
         self._born_from: dict[str, int] = {}  # device -> first record that its birth did not show
         self._log = structlog.stdlib.get_logger("edge_node").bind(
             node=f"{image.group}/{image.node}"
@@ -151,8 +152,12 @@ class Sender:
             self._session.on(Event.REBIRTH)
             await self._birth()
         for device in self._image.devices:
-            if device in self._up and device not in self._session.born:
-                self._device_birth(device)
+            if device in self._up:
+                if device in self._born_bad & self._session.born:
+                    # It is here, and hosts hold its values for BAD: some may never change again.
+                    self._device_death(device)
+                if device not in self._session.born:
+                    self._device_birth(device)
         self._send_live()
         self._send_overdue()
         if not self._outbox.live_samples:
@@ -204,6 +209,7 @@ class Sender:
         seq = self._session.device_birth(device)
         self._born_from[device] = self._outbox.next_number
         self._overdue.pop(device, None)
+        (self._born_bad.add if as_bad else self._born_bad.discard)(device)
         self._publish_birth(
             self._image.topic(Verb.DBIRTH, device),
             self._image.device_birth(
