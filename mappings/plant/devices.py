@@ -32,7 +32,7 @@ from mappings.plant.links import (
 from mappings.plant.names import check_dots, check_sparkplug_id, folded
 from mappings.plant.nodes import Mapping, Node, Scalar
 from mappings.plant.points import Rows
-from mappings.plant.problems import Report, Spot
+from mappings.plant.problems import Report, Spot, spot_text
 from mappings.plant.rows import Defaults
 from mappings.plant.scans import ScanTimes, scan_time
 from mappings.plant.schema import DeviceBlock
@@ -101,7 +101,7 @@ def read_devices(
                 report.add(fault.code, key.spot, fault.seen, fault.remedy)
         twin = seen.setdefault(folded(name), draft)
         if twin is not draft:
-            remedy = f"first at {_at(twin.spot)}; hosts may take them for one; rename one"
+            remedy = f"first at {spot_text(twin.spot)}; hosts may take them for one; rename one"
             report.add("E610", key.spot, f"devices: {name!r} exists already", remedy)
         drafts.append(draft)
         reader = _DeviceReader(draft, links, drivers, scans, report)
@@ -301,7 +301,3 @@ class _DeviceReader:
             report.add("E207", link.spot, seen, remedy)
             return
         self.draft.link = found
-
-
-def _at(spot: Spot) -> str:
-    return f"{spot[0]}:{spot[1]}"

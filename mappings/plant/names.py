@@ -16,7 +16,7 @@ RESERVED_METRICS = ("Node Control", "Device Control", "Diagnostics", "Properties
 
 OWN_PROPERTIES = (
     "Quality", "Reason", "NativeCode", "engUnit", "engLow", "engHigh", "unitUcum", "unitCode",
-    "description", "readOnly",
+    "description", "Documentation", "readOnly",
 )  # fmt: skip
 """Properties that the edge node publishes itself."""
 

@@ -147,6 +147,11 @@ class Report:
         return any(problem.stops for problem in self.problems)
 
 
+def spot_text(spot: Spot) -> str:
+    """A place in the same file, as messages name it: ``20:62``."""
+    return f"{spot[0]}:{spot[1]}"
+
+
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Sorted by place, each text once: the order in which a reader of the file meets them."""
     return sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.code, p.seen, p.remedy))

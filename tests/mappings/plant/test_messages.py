@@ -447,6 +447,11 @@ CASES = [
         "choose another name: property:Loop number",
     ),
     case(
+        "E511", *row(IN_ROW + "bool, ¦'property:documentation': x"),
+        "'property:documentation': property Documentation is published already",
+        "choose another name: property:Loop number",
+    ),
+    case(
         "W514", *row(IN_ROW + "uint16, scale: 0.001, low: 0, high: ¦125"),
         "A: high 125 can never be reached",
         "uint16 x 0.001 ends at 65.535; is it another type, or another scale?",
