@@ -26,8 +26,8 @@ from rich.live import Live
 from rich.text import Text
 
 from bridge.cli.check import load_plant
+from bridge.cli.plant_table import render
 from bridge.cli.simulate import READY
-from bridge.cli.watch import render
 from mappings.plant.definitions import Plant
 from mappings.quality import GOOD
 
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 _READY_S = 60.0  # importing OPC UA on a slow machine
 _END_S = 8.0
 _PLAIN_PERIOD_S = 5.0
+_FRAME_S = 0.25
+_LOG_LINES = 3
+_OTHER_LINES = 9 + _LOG_LINES  # of the screen: headings, node line, summary, rules, log
+_LEAST_ROWS = 5
 
 
 def demo(*, duration_s: float | None) -> int:
@@ -114,7 +118,8 @@ async def _child(
         if process.returncode is None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), _END_S)
+                async with asyncio.timeout(_END_S):
+                    await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()
@@ -152,18 +157,26 @@ async def _show(
                 if child.returncode is not None:
                     raise _ChildError(f"the {name} ended by itself\n{_tail(log)}")
             if not plain:
-                live.update(_screen(host, log), refresh=True)
+                live.update(_screen(console, host, log), refresh=True)
             elif time.monotonic() >= next_plain:
                 next_plain = time.monotonic() + _PLAIN_PERIOD_S
                 console.print(_counts(host))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.25)
+                async with asyncio.timeout(_FRAME_S):
+                    await stop.wait()
 
 
-def _screen(host: SparkplugHost, log: Path) -> RenderableType:
-    now_ms = time.time_ns() // 1_000_000
-    lines = _tail(log, 3)
-    return Group(render(host.view, now_ms), Text("gateway log", style="dim"), Text.from_ansi(lines))
+def _screen(console: Console, host: SparkplugHost, log: Path) -> RenderableType:
+    """What fits: the log gets the lines that the picture leaves, the newest ones."""
+    heading = Text("tagbridge demo ", style="bold").append("  Ctrl-C ends", style="not bold dim")
+    rows = max(console.height - _OTHER_LINES, _LEAST_ROWS)
+    picture = Group(heading, render(host.view, time.time_ns() // 1_000_000, max_rows=rows))
+    left = console.height - 2 - len(console.render_lines(picture, pad=False))
+    if left < 1:
+        return picture
+    lines = Text.from_ansi(_tail(log, min(left, _LOG_LINES)))
+    lines.no_wrap, lines.overflow = True, "ellipsis"
+    return Group(picture, Text("gateway log", style="dim"), lines)
 
 
 def _counts(host: SparkplugHost) -> str:
@@ -200,6 +213,8 @@ def _verdict(
         f"violations: {view.violation_count}",
         highlight=False,
     )
+    if len(metrics) < expected:
+        console.print(f"not online: {expected - len(metrics)} of {expected}", highlight=False)
     for name, quality in metrics:
         if quality != GOOD:
             console.print(f"not Good: {name}", highlight=False)

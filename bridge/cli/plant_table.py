@@ -35,10 +35,10 @@ def render(view: HostView, now_ms: int, *, max_rows: int = 30) -> RenderableType
     table.add_column("device and metric", no_wrap=True, overflow="ellipsis", ratio=3, min_width=16)
     table.add_column("value", justify="right", no_wrap=True, min_width=12)
     table.add_column("unit", no_wrap=True, overflow="ellipsis", max_width=12)
-    table.add_column("quality", no_wrap=True)
+    table.add_column("quality", no_wrap=True, min_width=7)
     table.add_column("age", justify="right", no_wrap=True, min_width=7)
     table.add_column("rate", justify="right", no_wrap=True, min_width=8)
-    table.add_column("historical", justify="right", no_wrap=True)
+    table.add_column("late", justify="right", no_wrap=True, min_width=4)
     devices = [
         (node, device)
         for _, node in sorted(view.nodes.items())

@@ -102,7 +102,8 @@ async def _draw(host: SparkplugHost, url: str, console: Console, stop: asyncio.E
             picture = render(host.view, _now_ms(), max_rows=rows)
             live.update(Group(_heading(host, where), Text(), picture), refresh=True)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _FRAME_S)
+                async with asyncio.timeout(_FRAME_S):
+                    await stop.wait()
 
 
 def _heading(host: SparkplugHost, where: str) -> Text:
@@ -155,7 +156,8 @@ class _Lines:
                 self._print(f"violation {violation.topic}: {violation.what} ({violation.tck_id})")
             self._violations = len(host.view.violations)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _FRAME_S)
+                async with asyncio.timeout(_FRAME_S):
+                    await stop.wait()
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -170,7 +172,7 @@ def _url_fault(url: str) -> str | None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        return f"{url!r} is no address of a broker: {error}"
+        return f"{url!r} is no address of a broker: {error}; write mqtt://host or mqtt://host:1883"
     if parts.scheme != "mqtt" or not parts.hostname or port == 0:
         return f"{url!r} is no address of a broker: write mqtt://host or mqtt://host:1883"
     return None

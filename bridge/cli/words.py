@@ -32,10 +32,11 @@ def placed(plant: Plant, places: Sequence[str], outbox: str | None = None) -> Pl
     links = {link.name: link for link in plant.links}
     destinations = {destination.name: destination for destination in plant.destinations}
     for place in places:
-        name, found, url = place.partition("=")
-        if not found or not urlsplit(url).netloc:
+        name, _, url = place.partition("=")
+        if not _is_address(url):
             raise typer.BadParameter(
-                f"--at {place!r}: write NAME=URL, as in --at plc=tcp://10.0.4.11"
+                f"--at {place!r}: write NAME=URL, as in --at plc=tcp://10.0.4.11 or "
+                "--at plc=tcp://10.0.4.11:502; a port is 1 to 65535"
             )
         if name in links:
             links[name] = _moved_link(links[name], url)
@@ -52,6 +53,14 @@ def placed(plant: Plant, places: Sequence[str], outbox: str | None = None) -> Pl
         destinations=tuple(destinations.values()),
         outbox=replace(plant.outbox, folder=outbox) if outbox else plant.outbox,
     )
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and not parts.netloc.endswith(":")
+    except ValueError:
+        return False
 
 
 def _moved_link(link: LinkDefinition, url: str) -> LinkDefinition:
