@@ -16,11 +16,12 @@ from bridge.backoff import Backoff
 from bridge.border import Border, ContractError
 from drivers.driver import Clock, Device, DeviceDown, DeviceUp, Driver, Endpoint, LinkError
 from mappings.batch import Batch
-from mappings.quality import GOOD
+from mappings.quality import BAD, GOOD
 
 _FIRST_DELAY_S = 0.5
 _MOST_DELAY_S = 10.0
 _BIRTH_PATIENCE_S = 5.0
+_TAGS_NAMED = 5
 
 
 class Receiver(Protocol):
@@ -60,23 +61,26 @@ class _Watch:
         self._border = Border(device)
         self.is_up = False
         self._answering = False
-        self._told_silent = False
+        self._told_silent = ""
+        self._told_bad: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None  # until down, or until born without a scan
 
     def heard(self, batch: Batch) -> None:
         """A batch: hand it on; the first one starts the patience for a full scan."""
         self._border.check(batch)
         self._receiver.accept(batch)
+        if batch.qualities is not None:
+            self._tell_bad(batch)
         if not self._answering and any(quality == GOOD for quality in batch.qualities or (GOOD,)):
             self._answering = True
-            self._told_silent = False
+            self._told_silent = ""
             if not self.is_up:
                 self._arm(_BIRTH_PATIENCE_S, self.up)
 
     def up(self) -> None:
         """Every tag was reported, or patience ended."""
         self._answering = True
-        self._told_silent = False
+        self._told_silent = ""
         self._disarm()
         if not self.is_up:
             self.is_up = True
@@ -84,10 +88,14 @@ class _Watch:
             self._receiver.device_up(self.device.name)
 
     def silent(self, reason: str, remedy: str) -> None:
-        """It does not answer any more; down unless it comes back in time."""
-        if not self._told_silent:
+        """It alone does not answer any more; down unless it comes back in time."""
+        if reason != self._told_silent:
             self._log.warning("device silent", reason=reason, remedy=remedy)
-        self._told_silent = True
+        self._told_silent = reason
+        self.cut_off()
+
+    def cut_off(self) -> None:
+        """Nothing is heard of it, for a reason that was told; down unless it comes back in time."""
         self._answering = False
         if self.is_up:
             if self._timer is None:
@@ -102,10 +110,35 @@ class _Watch:
     def _down(self) -> None:
         self._timer = None
         self.is_up = False
+        self._told_bad.clear()
         # One that answers in part, and never in full, is born again when patience ends.
         self._answering = False
         self._log.warning("device down", after_s=self._down_after_s)
         self._receiver.device_down(self.device.name)
+
+    def _tell_bad(self, batch: Batch) -> None:
+        """Name the tags that are BAD: each once in a life of the device, however it flickers."""
+        natives = batch.natives or (0,) * len(batch.points)
+        fresh = {
+            point: native
+            for point, quality, native in zip(
+                batch.points, batch.qualities or (), natives, strict=True
+            )
+            if quality == BAD and point not in self._told_bad
+        }
+        if not fresh:
+            return
+        self._told_bad.update(fresh)
+        tags = self.device.tags
+        self._log.warning(
+            "tags bad",
+            count=len(fresh),
+            tags=[
+                f"{tags[point].name} at {tags[point].address}: {_code_text(native)}"
+                for point, native in list(fresh.items())[:_TAGS_NAMED]
+            ],
+            remedy="compare address and type with the device; a sensor's own fault looks the same",
+        )
 
     def _arm(self, delay_s: float, then: Callable[[], None]) -> None:
         self._disarm()
@@ -150,7 +183,7 @@ async def supervise(
                     log.error("link failed", reason=seen, remedy=remedy, exc_info=failure)
                 told = seen
             for watch in watches.values():
-                watch.silent(seen, remedy)
+                watch.cut_off()
             delay_s = backoff.next_s()
             log.debug("link waits", delay_s=round(delay_s, 2))
             await asyncio.sleep(delay_s)
@@ -170,8 +203,11 @@ async def _one_connection(
     """Open, hand on until the link ends, close; returns why it ended."""
     try:
         async with driver.open(endpoint, now_ms) as link:
-            log.info("link up", devices=len(watches))
+            up = False
             async for event in link.events():
+                if not up:  # a connection proves nothing until something is said on it
+                    up = True
+                    log.info("link up", devices=len(watches))
                 watch = watches[event.device]
                 if isinstance(event, Batch):
                     watch.heard(event)
@@ -191,6 +227,11 @@ async def _one_connection(
         return LinkError(f"the link broke off ({error!r})", "this is a fault of the driver")
     except Exception as error:  # noqa: BLE001  # the one place where a link's failures are caught
         return error
+
+
+def _code_text(native: int) -> str:
+    """A driver's own code as its manuals write it: Modbus exceptions in decimal, OPC UA in hex."""
+    return f"code {native}" if native < 0x100 else f"code 0x{native:08X}"
 
 
 def _words(failure: Exception) -> tuple[str, str]:

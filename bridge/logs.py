@@ -11,7 +11,9 @@ from typing import Any, TextIO
 import structlog
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_LIBRARIES = ("asyncua", "pymodbus", "pymodbus.logging", "paho", "mqtt", "amqtt", "transitions")
+_LIBRARIES = ("asyncua", "paho", "mqtt", "amqtt", "transitions")
+_HEX_DUMPERS = ("pymodbus", "pymodbus.logging")
+"""They print the last packets at ERROR when a peer speaks no Modbus; the link says that itself."""
 
 
 def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
@@ -42,6 +44,8 @@ def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
     root.setLevel(_LEVELS[level])
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.ERROR)
+    for name in _HEX_DUMPERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest
+import structlog
 from pydantic import BaseModel
 
 from bridge.backoff import Backoff
@@ -239,3 +240,52 @@ def test_the_border_knows_types_and_ranges(wire_type, fits, breaks, beside) -> N
         for qualities in (None, [GOOD] * len(points)):
             with pytest.raises(ContractError):
                 border.check(Batch("D", points, [value, *rest], [0] * len(points), qualities))
+
+
+async def test_each_reason_of_a_silent_device_is_told_once_also_after_a_lost_link() -> None:
+    """A wrong unit id was never told once the link had been lost before."""
+
+    async def wrong_unit():
+        yield DeviceDown("D", "no answer from unit 9", "is 9 its unit id?")
+        yield DeviceDown("D", "no answer from unit 9", "is 9 its unit id?")
+        raise LinkError("no unit has answered", "unit 9?")
+
+    driver = Scripted([None, None, wrong_unit])
+    with structlog.testing.capture_logs() as lines:
+        async with running(driver, Recorder()):
+            await until(lambda: driver.opened >= 5, what="opened again and again")
+    told = [(line["event"], line.get("reason")) for line in lines if line["log_level"] == "warning"]
+    assert told[:3] == [
+        ("link lost", "refused"),
+        ("device silent", "no answer from unit 9"),
+        ("link lost", "no unit has answered"),
+    ]
+    assert told.count(("device silent", "no answer from unit 9")) == 1
+
+
+async def test_a_connection_on_which_nothing_is_said_is_not_called_up() -> None:
+    async def no_modbus():
+        raise LinkError("closed the connection", "is it a web server?")
+        yield
+
+    driver = Scripted([no_modbus])
+    with structlog.testing.capture_logs() as lines:
+        async with running(driver, Recorder()):
+            await until(lambda: driver.opened >= 4, what="opened again and again")
+    assert [line["event"] for line in lines if line["log_level"] != "debug"] == ["link lost"]
+
+
+async def test_tags_that_the_device_refuses_are_named_once() -> None:
+    async def refusing():
+        for value in (None, 1.0, None):
+            quality = GOOD if value else BAD
+            yield Batch("D", (0, 1), [1.0, value], [0, 0], [GOOD, quality], [0, 0x80340000])
+        yield DeviceUp("D")
+        await asyncio.Event().wait()
+
+    receiver = Recorder()
+    with structlog.testing.capture_logs() as lines:
+        async with running(Scripted([refusing]), receiver, types=("float32", "float32")):
+            await until(lambda: ("up", "D") in receiver.heard, what="device up")
+    told = [line for line in lines if line["event"] == "tags bad"]
+    assert [(line["count"], line["tags"]) for line in told] == [(1, ["t1 at : code 0x80340000"])]
