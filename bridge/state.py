@@ -5,6 +5,7 @@ that nothing that happens to an outbox resets them. A damaged file is set aside 
 then begins at bdSeq 0 with new aliases, which the births announce.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable
@@ -22,12 +23,14 @@ class StateError(Exception):
 class StateFile:
     """The file; one object for each running gateway, which alone writes it.
 
-    ``set_aside`` is the path of a damaged file that was found on opening, or None.
+    ``set_aside`` is the path of a damaged file that was found on opening, or None. ``unwritten``
+    is why the last bdSeq could not be written, or None.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.set_aside: Path | None = None
+        self.unwritten: StateError | None = None
         self._nodes: dict[str, dict[str, Any]] = {}
         try:
             text = path.read_text(encoding="utf-8")
@@ -48,12 +51,19 @@ class StateFile:
 
         0 first, then one more each time, 255 then 0; shared by all servers of the node
         (tck-id-payloads-ndeath-bdseq, tck-id-topics-nbirth-bdseq-increment).
+
+        A disk that is full or fails leaves it in memory, and the reason in ``unwritten``: only a
+        crash can then repeat a number, whereas not connecting would cost what is measured.
         """
         entry = self._node(node)
         last = entry["bd_seq"]
         bd_seq = 0 if last is None else (last + 1) % _BDSEQ_COUNT
         entry["bd_seq"] = bd_seq
-        self._write()
+        self.unwritten = None
+        try:
+            self._write()
+        except StateError as error:
+            self.unwritten = error
         return bd_seq
 
     def aliases(self, node: str, points: Iterable[tuple[str, str]]) -> list[int]:
@@ -107,6 +117,8 @@ class StateFile:
             finally:
                 os.close(folder)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                fresh.unlink()  # on a full disk, what is left of it takes room
             raise StateError(
                 f"cannot write {self.path}: {error.strerror}; check rights and free space"
             ) from error

@@ -60,6 +60,7 @@ class EdgeNode:
         self._unused_bd_seq: int | None = None
         self._backoff = Backoff(first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S)
         self._told = ""
+        self._told_unwritten = ""
         self._log = structlog.stdlib.get_logger("edge_node").bind(
             destination=destination.name, node=f"{image.group}/{image.node}"
         )
@@ -109,7 +110,7 @@ class EdgeNode:
     async def _one_connection(self, server: Server) -> None:
         bd_seq = self._unused_bd_seq
         if bd_seq is None:
-            bd_seq = self._state.next_bd_seq(f"{self._image.group}/{self._image.node}")
+            bd_seq = self._next_bd_seq()
         self._unused_bd_seq = None
         early: list[tuple[str, bytes, bool]] = []  # a retained message can come with the SUBACK
         try:
@@ -130,6 +131,18 @@ class EdgeNode:
                     self._session.on(Event.LOST)
                 if not delivered:
                     self._outbox.rewind()
+
+    def _next_bd_seq(self) -> int:
+        bd_seq = self._state.next_bd_seq(f"{self._image.group}/{self._image.node}")
+        unwritten = str(self._state.unwritten or "")
+        if unwritten and unwritten != self._told_unwritten:
+            self._log.error(
+                "bdSeq not on disk",
+                reason=unwritten,
+                effect="a crash now may repeat a bdSeq; nothing else",
+            )
+        self._told_unwritten = unwritten
+        return bd_seq
 
     async def _open(
         self, server: Server, bd_seq: int, early: list[tuple[str, bytes, bool]]

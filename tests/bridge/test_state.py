@@ -54,6 +54,18 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     state = StateFile(tmp_path / "gone" / "state.json")
     (tmp_path / "gone").write_text("a file where the folder should be")
     with pytest.raises(StateError, match="check rights and free space"):
-        state.next_bd_seq(NODE)
+        state.aliases(NODE, [("D", "x")])
     with pytest.raises(StateError, match="cannot read"):
         StateFile(tmp_path / "gone" / "state.json")
+
+
+def test_a_bd_seq_that_cannot_be_written_goes_on_in_memory_and_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    state = StateFile(folder / "state.json")
+    folder.write_text("a file where the folder should be")
+    assert [state.next_bd_seq(NODE) for _ in range(3)] == [0, 1, 2]
+    assert "check rights and free space" in str(state.unwritten)
+    folder.unlink()
+    assert state.next_bd_seq(NODE) == 3
+    assert state.unwritten is None
+    assert StateFile(folder / "state.json").next_bd_seq(NODE) == 4

@@ -328,3 +328,23 @@ async def test_ctrl_c_ends_it_like_sigterm(tmp_path: Path) -> None:
             os.kill(gateway.pid, signal.SIGINT)
             await until(lambda: gateway.exit_code is not None, what="end", timeout_s=5)
             assert gateway.exit_code == 0
+
+
+async def test_a_state_file_that_cannot_be_written_does_not_end_a_running_gateway(tmp_path) -> None:
+    async with Mosquitto(tmp_path) as broker:
+        path = plants.counting_plant(tmp_path, broker.port, devices=1)
+        async with (
+            PlantSimulator(plants.read(path), counting=True),
+            Capture("127.0.0.1", broker.port) as capture,
+            GatewayProcess(path) as gateway,
+        ):
+            await gateway.logged("born", bd_seq=0)
+            (tmp_path / "outbox" / "state.new").mkdir()  # as good as a full disk
+            for bd_seq in (1, 2):
+                await broker.kill()
+                await broker.start()
+                await capture.subscribed_again()
+                await gateway.logged("born", bd_seq=bd_seq)
+            [said] = [line for line in gateway.lines() if line["event"] == "bdSeq not on disk"]
+            assert "check rights and free space" in said["reason"]
+            assert await gateway.terminate() == 0
