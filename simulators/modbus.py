@@ -39,7 +39,8 @@ from mappings.plant.definitions import DeviceDefinition
 from mappings.tags import Metric, Tag
 from simulators.clock import wall_clock_ms
 from simulators.registers import register_count, registers_for, sent_order
-from simulators.signals import Counting, Signal, Truth, raw_of, signal_for
+from simulators.signals import Counting, Signal, raw_of, signal_for
+from simulators.truth import Truth
 
 _AREAS = {1: Area.COIL, 2: Area.DISCRETE, 3: Area.HOLDING, 4: Area.INPUT}
 _READS = (

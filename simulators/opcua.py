@@ -15,7 +15,6 @@ import logging
 import socket
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, Self, cast
 
 from asyncua import Server, ua
@@ -24,35 +23,14 @@ from asyncua.crypto.permission_rules import User, UserRole
 from drivers.opcua.addresses import UA_NAMESPACE, NodeAddress, parse
 from mappings.batch import Value
 from mappings.plant.definitions import DeviceDefinition
-from mappings.tags import Metric, Tag
 from simulators.clock import wall_clock_ms
-from simulators.signals import Signal, Truth, counted, raw_of, signal_for
+from simulators.opcua_nodes import Point, moment
+from simulators.signals import signal_for
+from simulators.truth import Truth
 
 logging.getLogger("asyncua.server").setLevel(logging.CRITICAL)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OWN_URI = "urn:tagbridge:simulator"
-_TYPES = {
-    "bool": ua.VariantType.Boolean,
-    "int8": ua.VariantType.SByte,
-    "uint8": ua.VariantType.Byte,
-    "int16": ua.VariantType.Int16,
-    "uint16": ua.VariantType.UInt16,
-    "int32": ua.VariantType.Int32,
-    "uint32": ua.VariantType.UInt32,
-    "int64": ua.VariantType.Int64,
-    "uint64": ua.VariantType.UInt64,
-    "float32": ua.VariantType.Float,
-    "float64": ua.VariantType.Double,
-    "string": ua.VariantType.String,
-    "datetime": ua.VariantType.DateTime,
-}
-_NODE_IDS = {
-    "i": ua.NumericNodeId,
-    "s": ua.StringNodeId,
-    "g": ua.GuidNodeId,
-    "b": ua.ByteStringNodeId,
-}
 
 
 class DeviceOptions(Protocol):
@@ -89,35 +67,6 @@ class _Users:
         return User(role=UserRole.User, name=username) if known else None
 
 
-class _Point:
-    """One tag on the server: what drives it and what it holds."""
-
-    def __init__(self, device: str, tag: Tag, metric: Metric, signal: Signal, uri: str) -> None:
-        self.device = device
-        self.tag = tag
-        self.metric = metric
-        self.signal = signal
-        self.uri = uri
-        self.node: Any = None
-        self.value: Value = None
-        self.status = 0
-        self.there = True
-        self.held = False
-
-    def sample(self, t_ms: int, number: int | None) -> Value:
-        """The value at a time of the grid; ``number`` is the how-manieth when counting."""
-        if number is not None:
-            return counted(number, self.tag.wire_type)
-        return raw_of(self.signal.at(t_ms), self.tag, self.metric)
-
-    def variant(self) -> Any:
-        """The value in its OPC UA type."""
-        value: Any = self.value
-        if self.tag.wire_type == "datetime":
-            value = _EPOCH + timedelta(milliseconds=int(value))
-        return ua.Variant(value, _TYPES[self.tag.wire_type])
-
-
 class OpcUaSimulator:
     """A server for some devices, from entering to leaving.
 
@@ -148,8 +97,7 @@ class OpcUaSimulator:
         self._now_ms = now_ms
         self._server: Any = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._points: dict[tuple[str, str], _Point] = {}
-        self._addresses: dict[tuple[str, str], NodeAddress] = {}
+        self._points: dict[tuple[str, str], Point] = {}
         self._taken: set[NodeAddress] = set()
         for device in devices:
             self._add_device(device, seed)
@@ -192,12 +140,9 @@ class OpcUaSimulator:
             index[uri] = await server.register_namespace(uri)
         self._server = server
         now_ms = self._now_ms()
-        for key, point in self._points.items():
+        for point in self._points.values():
             place = index.get(point.uri)
-            address = self._addresses[key]
-            point.node = (
-                None if place is None else _NODE_IDS[address.kind](address.identifier, place)
-            )
+            point.node = None if place is None else point.node_id(place)
             point.there, point.status = point.node is not None, 0
             if not point.held:
                 point.value = point.sample(now_ms, 0 if self._counting else None)
@@ -263,8 +208,7 @@ class OpcUaSimulator:
         place = await self._server.register_namespace(uri)
         for key, point in self._points.items():
             if point.uri == uri and not point.there:
-                address = self._addresses[key]
-                point.node = _NODE_IDS[address.kind](address.identifier, place)
+                point.node = point.node_id(place)
                 await self.restore(*key)
 
     def hush(self) -> None:
@@ -283,19 +227,18 @@ class OpcUaSimulator:
             signal = signal_for(
                 seed, device.name, metric.name, metric.datatype, metric.low, metric.high
             )
-            self._addresses[key] = address
-            self._points[key] = _Point(device.name, tag, metric, signal, address.namespace)
+            self._points[key] = Point(device.name, tag, metric, signal, address)
             self._taken.add(address)
 
-    async def _add_node(self, point: _Point) -> None:
+    async def _add_node(self, point: Point) -> None:
         objects = self._server.get_objects_node()
         name = ua.QualifiedName(f"{point.device}/{point.tag.name}", point.node.NamespaceIndex)
         await objects.add_variable(point.node, name, point.variant())
 
-    async def _write(self, point: _Point, t_ms: int) -> None:
+    async def _write(self, point: Point, t_ms: int) -> None:
         if self._server is None or not point.there:
             return
-        at = _EPOCH + timedelta(milliseconds=t_ms)
+        at = moment(t_ms)
         await self._server.write_attribute_value(
             point.node,
             ua.DataValue(
@@ -310,7 +253,7 @@ class OpcUaSimulator:
             self.served[key] += 1
             self.truth.serve(*key, point.value, t_ms)
 
-    async def _drive(self, scan_ms: int, points: Sequence[_Point]) -> None:
+    async def _drive(self, scan_ms: int, points: Sequence[Point]) -> None:
         """Sample on the grid: multiples of the scan. A late tick is made up for, never left out."""
         t_ms = self._now_ms() // scan_ms * scan_ms + scan_ms
         number = 0

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from mappings.plant.definitions import LinkDefinition, Plant
 from simulators.modbus import ModbusSimulator
 from simulators.opcua import OpcUaSimulator
-from simulators.signals import Truth
+from simulators.truth import Truth
 
 _DEFAULT_PORTS = {"tcp": 502, "opc.tcp": 4840}
 _HERE = {"127.0.0.1", "::1", "localhost"}

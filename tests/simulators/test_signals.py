@@ -16,12 +16,12 @@ from simulators.signals import (
     ORIGIN_MS,
     Counting,
     Shape,
-    Truth,
     counted,
     engineering_of,
     raw_of,
     signal_for,
 )
+from simulators.truth import Truth
 
 NAMES = st.sampled_from(
     ["Temperature", "Energy/Import", "Level", "Mode", "Speed", "Voltage/L1", "Flow", "x", "Limit"]
