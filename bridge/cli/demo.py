@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from rich.text import Text
 from bridge.cli.check import load_plant
 from bridge.cli.plant_table import render
 from bridge.cli.simulate import READY
+from bridge.cli.stopping import stop_on_signals
 from mappings.plant.definitions import Plant
 from mappings.quality import GOOD
 
@@ -63,10 +63,7 @@ async def _demo(console: Console, duration_s: float | None) -> int:
     from simulators.host import SparkplugHost  # noqa: PLC0415  # simulators stand outside
 
     example = resources.files("mappings") / "examples" / "demo.yaml"
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_on_signals()
     with resources.as_file(example) as file, tempfile.TemporaryDirectory() as name:
         plant = load_plant(file)
         folder = Path(name)

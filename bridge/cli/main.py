@@ -1,10 +1,15 @@
 """The commands of ``tagbridge``. Each is told in a file of its own; this one only names them."""
 
+import errno
+import io
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+_OUTPUT_LOST = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 app = typer.Typer(
     name="tagbridge",
@@ -135,7 +140,15 @@ def demo(
 
 def main() -> None:
     """The console script."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no ° gets an escape
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except OSError as error:
+        if error.errno not in _OUTPUT_LOST:
+            raise
+        sys.exit(f"tagbridge: the output cannot be written: {error.strerror}; free the disk")
 
 
 if __name__ == "__main__":

@@ -31,14 +31,14 @@ def render(view: HostView, now_ms: int, *, max_rows: int = 30) -> RenderableType
     """The picture at a time, with about ``max_rows`` rows for devices and metrics."""
     if not view.nodes:
         return Group(Text("No Sparkplug node has spoken yet.", style="dim"), _rules(view))
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("device and metric", no_wrap=True, overflow="ellipsis", ratio=3, min_width=16)
     table.add_column("value", justify="right", no_wrap=True, min_width=12)
     table.add_column("unit", no_wrap=True, overflow="ellipsis", max_width=12)
     table.add_column("quality", no_wrap=True, min_width=7)
     table.add_column("age", justify="right", no_wrap=True, min_width=7)
     table.add_column("rate", justify="right", no_wrap=True, min_width=8)
-    table.add_column("late", justify="right", no_wrap=True, min_width=4)
+    table.add_column("historical", justify="right", no_wrap=True)
     devices = [
         (node, device)
         for _, node in sorted(view.nodes.items())

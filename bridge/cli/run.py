@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import structlog
 
 from bridge import logs
 from bridge.cli.secrets import SecretError, resolve
+from bridge.cli.stopping import stop_on_signals
 from bridge.gateway import Gateway
 from bridge.outbox.outbox import OutboxLocked
 from bridge.state import StateError
@@ -55,11 +55,7 @@ def _logins(plant: Plant) -> list[Login]:
 
 
 async def _until_signal(gateway: Gateway) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await gateway.run(stop)
+    await gateway.run(stop_on_signals())
 
 
 def _new_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

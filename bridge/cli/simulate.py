@@ -2,7 +2,6 @@
 
 import asyncio
 import shlex
-import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +12,8 @@ from rich.text import Text
 
 from bridge import logs
 from bridge.cli.secrets import SecretError, resolve
+from bridge.cli.stopping import stop_on_signals
+from bridge.mqtt.server import DEFAULT_PORT
 from mappings.plant.definitions import Plant
 
 READY = "simulators ready"
@@ -64,10 +65,7 @@ async def _serve(plant: Plant, seed: int, console: Console, *, with_broker: bool
 
     folder = Path(plant.file).parent
     logins = {link.name: resolve(link.login, folder) for link in plant.links if link.login}
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         brokers = await _brokers(plant, stack) if with_broker else {}
         simulator = PlantSimulator(plant, seed=seed, logins=logins)
@@ -116,9 +114,11 @@ async def _brokers(plant: Plant, stack: AsyncExitStack) -> dict[str, str]:
     for destination in plant.destinations:
         url = destination.servers[0]
         server = urlsplit(url)
-        here = (server.hostname or "", server.port or 1883) if _is_here(url) else ("127.0.0.1", 0)
+        host, port = "127.0.0.1", 0
+        if _is_here(url):
+            host, port = server.hostname or "", server.port or DEFAULT_PORT
         try:
-            broker = await stack.enter_async_context(EmbeddedBroker(*here))
+            broker = await stack.enter_async_context(EmbeddedBroker(host, port))
         except OSError as error:
             raise OSError(f"cannot listen at {url} for {destination.name}") from error
         places[destination.name] = broker.url

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from rich.live import Live
 from rich.text import Text
 
 from bridge.cli.plant_table import render, value_text
+from bridge.cli.stopping import stop_on_signals
+from bridge.mqtt.server import DEFAULT_PORT
 from bridge.sparkplug.topics import id_fault
 from mappings.quality import Quality
 
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
     from bridge.sparkplug.rules import Packet
     from simulators.host import HostView, Sample, SparkplugHost
 
-__all__ = ["render", "watch"]
-
 _FRAME_S = 0.25
-_DEFAULT_PORT = 1883
 _FRAME_LINES = 9  # of the screen: heading, node line, summary, rules
 
 
@@ -69,13 +67,10 @@ async def _watch(
 
     parts = urlsplit(url)
     lines = _Lines(console) if plain else None
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_on_signals()
     async with SparkplugHost(
         parts.hostname or "",
-        parts.port or _DEFAULT_PORT,
+        parts.port or DEFAULT_PORT,
         group=group,
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
@@ -95,7 +90,7 @@ async def _watch(
 
 async def _draw(host: SparkplugHost, url: str, console: Console, stop: asyncio.Event) -> None:
     shown = urlsplit(url)
-    where = f"{shown.hostname}:{shown.port or _DEFAULT_PORT}"
+    where = f"{shown.hostname}:{shown.port or DEFAULT_PORT}"
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while not stop.is_set():
             rows = max(console.height - _FRAME_LINES, 8)
