@@ -26,6 +26,7 @@ from mappings.batch import Batch
 CURSOR_INTERVAL_MS = 1000
 RETRY_MS = 1000
 _RANGES_AT_ONCE = 64
+_MOST_PENDING_SEARCHED = 20_000
 
 
 class Lanes:
@@ -148,9 +149,21 @@ class Lanes:
             self._evict_from_memory()
 
     def take_overdue(self) -> dict[str, set[int]]:
-        """Points whose unsent live values became backlog without a birth, by device."""
+        """Points whose unsent live values became backlog without a birth, by device.
+
+        With ``strict`` a point waits as long as memory alone holds a value of it: its present must
+        not be told before it is on disk, nor ahead of older values that still wait for that.
+        """
+        if self._strict and self._pending_samples > _MOST_PENDING_SEARCHED:
+            return {}  # the disk is far behind; this is asked often
         overdue, self._overdue = self._overdue, {}
-        return overdue
+        if self._strict and overdue:
+            for entry in self._pending.values():
+                points = overdue.get(entry.batch.device, set())
+                if waiting := points.intersection(entry.batch.points):
+                    self._overdue.setdefault(entry.batch.device, set()).update(waiting)
+                    points -= waiting
+        return {device: points for device, points in overdue.items() if points}
 
     # --- between the lanes ------------------------------------------------------------------
 
