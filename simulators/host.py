@@ -8,6 +8,7 @@ nothing with the gateway's. It keeps trying when the broker cannot be reached or
 import asyncio
 import contextlib
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from typing import Self
@@ -196,4 +197,7 @@ def _why(error: Exception) -> str:
     text = str(error).strip() or type(error).__name__
     if "111" in text or isinstance(error, ConnectionRefusedError):
         return "connection refused; does a broker run there?"
+    text = re.sub(r"^\[[^\]]*\] *", "", text) or text  # the numbers of errno and paho
+    if "ot authori" in text or "user name or password" in text:
+        return "it refuses this user and password; write mqtt://USER:PASSWORD@HOST"
     return text[0].lower() + text[1:]

@@ -36,8 +36,8 @@ def render(view: HostView, now_ms: int, *, max_rows: int = 30) -> RenderableType
     table.add_column("value", justify="right", no_wrap=True, min_width=12)
     table.add_column("unit", no_wrap=True, overflow="ellipsis", max_width=12)
     table.add_column("quality", no_wrap=True, min_width=7)
-    table.add_column("age", justify="right", no_wrap=True, min_width=7)
-    table.add_column("rate", justify="right", no_wrap=True, min_width=8)
+    table.add_column("age", justify="right", no_wrap=True, min_width=6)
+    table.add_column("rate", justify="right", no_wrap=True, min_width=6)
     table.add_column("historical", justify="right", no_wrap=True)
     devices = [
         (node, device)

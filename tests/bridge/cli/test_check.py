@@ -158,11 +158,12 @@ def test_on_the_command_line(tmp_path: Path) -> None:
         "modbus = drivers.modbus.driver:MODBUS\nopcua = drivers.opcua.driver:OPCUA\n"
     )
 
-    def tagbridge(*words: str) -> subprocess.CompletedProcess[str]:
+    def tagbridge(*words: str, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "bridge.cli.main", *words],
             cwd=root,
-            env=os.environ | {"PYTHONPATH": f"{tmp_path}:{root}", "COLUMNS": "100"},
+            env=os.environ
+            | {"PYTHONPATH": f"{tmp_path}:{root}", "COLUMNS": "100", "PYTHONIOENCODING": encoding},
             capture_output=True,
             text=True,
             timeout=60,
@@ -172,6 +173,9 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     right = tagbridge("check", "--strict", "mappings/examples/two-protocols.yaml")
     assert right.returncode == 0, right.stderr
     assert "2 links, 4 devices, 26 metrics" in right.stdout
+    plain = tagbridge("check", "mappings/examples/two-protocols.yaml", encoding="ascii")
+    assert plain.returncode == 0, "a terminal that knows few characters"
+    assert tagbridge("--version").stdout == "tagbridge 0\n"
     (tmp_path / "plant.yaml").write_text(WRONG)
     wrong = tagbridge("check", str(tmp_path))
     assert wrong.returncode == 1
