@@ -37,7 +37,8 @@ class StateFile:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise StateError(f"cannot read {path}: {error.strerror}; check its rights") from error
+            check = "is the outbox folder a folder, and may this user read it?"
+            raise StateError(f"cannot read {path}: {error.strerror}; {check}") from error
         except UnicodeDecodeError:
             self._put_aside()
             return

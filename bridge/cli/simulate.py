@@ -75,7 +75,8 @@ async def _serve(plant: Plant, seed: int, console: Console, *, with_broker: bool
             raise NotHereError(str(error)) from error
         table = Table(title="Simulated devices")
         for column in ("link", "driver", "served at", "devices", "tags"):
-            table.add_column(column, overflow="fold")
+            # A place must never be broken: people copy it.
+            table.add_column(column, overflow="fold", no_wrap=column == "served at")
         for link in plant.links:
             row = (
                 link.name, link.driver, simulator.places[link.name],

@@ -340,3 +340,11 @@ async def test_host_says_why_it_cannot_connect():
         assert "refused" in host.problem
         with pytest.raises(ConnectionError):
             await host.rebirth("G", "gw")
+
+
+async def test_host_says_that_its_password_is_refused_and_where_to_write_it(tmp_path):
+    async with (
+        Mosquitto(tmp_path, passwords={"u": "right"}) as broker,
+        SparkplugHost("127.0.0.1", broker.port, username="u", password="wrong") as host,
+    ):
+        assert "refuses this user and password; write mqtt://USER:PASSWORD@" in host.problem
