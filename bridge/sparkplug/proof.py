@@ -70,6 +70,8 @@ class Proof:
         self._fences: set[asyncio.Task[None]] = set()
         self._pausing = False  # one fence is about to be sent
         self._echoes: dict[str, deque[_Echo]] = defaultdict(deque)
+        self.awaited = 0
+        """How many births have not come back yet."""
         self.proven_bytes = 0
         """The largest payload that has come back."""
 
@@ -87,6 +89,7 @@ class Proof:
         echo = _Echo(topic, payload)
         self._echoes[topic].append(echo)
         self._open.echoes.append(echo)
+        self.awaited += 1
 
     def heard(self, topic: str, payload: bytes) -> bool:
         """A birth came back; False if it is none of ours."""
@@ -94,6 +97,7 @@ class Proof:
         if not waiting or waiting[0].payload != payload:
             return False
         waiting.popleft().heard.set()
+        self.awaited -= 1
         self.proven_bytes = max(self.proven_bytes, len(payload))
         return True
 

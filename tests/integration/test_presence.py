@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from bridge.gateway import Gateway
+from bridge.sparkplug.session import State
 from drivers.driver import DeviceUp
 from mappings.batch import Batch
 from mappings.plant.definitions import LinkDefinition, Plant
@@ -144,3 +145,41 @@ async def test_up_and_down_within_one_turn_leaves_the_truth(tmp_path: Path) -> N
         assert_current_values_only_rise(by_metric)
         for series in by_metric.values():
             assert {s.value for s in series} == set(range(1, 60))
+
+
+async def test_a_thousand_births_and_more_arrive_at_a_broker_of_default_settings(tmp_path) -> None:
+    """mosquitto keeps 1,000 packets for a client that does not read, and drops the rest."""
+    devices, metrics = 2_000, 60
+    async with Mosquitto(tmp_path, max_queued_messages=1_000) as broker:
+        plant = played_plant(tmp_path, broker.port)
+        [link], [unit] = plant.links, plant.devices
+        wide = replace(
+            unit,
+            tags=tuple(replace(unit.tags[0], name=f"M{n}") for n in range(metrics)),
+            metrics=tuple(
+                replace(unit.metrics[0], id=f"M{n}", name=f"M{n}", description="long " * 12)
+                for n in range(metrics)
+            ),
+        )
+        many = tuple(replace(wide, name=f"D{n}") for n in range(devices))
+        plant = replace(plant, links=(replace(link, devices=many),))
+
+        async def all_up():
+            points = tuple(range(metrics))
+            for device in many:
+                yield Batch(device.name, points, [1] * metrics, [1] * metrics)
+                yield DeviceUp(device.name)
+
+        await broker.stop()
+        async with running(plant, all_up) as gateway:
+            await until(lambda: len(gateway._up) == devices, what="all up", timeout_s=20)
+            await broker.start()
+            [destination] = gateway.destinations
+            await until(
+                lambda: (
+                    destination.node.state is State.ONLINE
+                    and not destination.outbox.ledger.buffered
+                ),
+                what="online, and all delivered",
+                timeout_s=30,
+            )
