@@ -27,6 +27,7 @@ from mappings.plant.definitions import DestinationDefinition
 _FIRST_DELAY_S = 0.25
 _MOST_DELAY_S = 2.5
 _REFUSED_DELAY_S = 10.0  # a broker that drops by rights is not mended within seconds
+_HEALTHY_MS = 5_000  # of speaking, after which a connection was a good one
 _CONNECT_TIMEOUT_S = 5.0
 
 
@@ -59,6 +60,7 @@ class EdgeNode:
         self._farewell_s = 1.0
         self._unused_bd_seq: int | None = None
         self._backoff = Backoff(first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S)
+        self._proven_ms: int | None = None
         self._told = ""
         self._told_unwritten = ""
         self._log = structlog.stdlib.get_logger("edge_node").bind(
@@ -89,6 +91,7 @@ class EdgeNode:
             try:
                 await self._one_connection(server)
             except (ConnectionLost, DeliveryRefusedError) as error:
+                self._judge_connection()
                 self._say(server, error)
                 delay_s = self._backoff.next_s()
                 if isinstance(error, DeliveryRefusedError):
@@ -96,6 +99,17 @@ class EdgeNode:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(delay_s):
                         await self._leaving.wait()
+
+    def _judge_connection(self) -> None:
+        """A connection that spoke for a while makes its end news and the next delay short.
+
+        One that ended right after its births does not: two programs with one identity would
+        throw each other out several times a second.
+        """
+        proven_ms, self._proven_ms = self._proven_ms, None
+        if proven_ms is not None and self._clock.monotonic_ms() - proven_ms >= _HEALTHY_MS:
+            self._backoff.reset()
+            self._told = ""
 
     def leave(self, timeout_s: float) -> None:
         """Ask `run` to end: DDEATHs, NDEATH, DISCONNECT within ``timeout_s``.
@@ -204,9 +218,9 @@ class EdgeNode:
         return delivered
 
     def _proven(self) -> None:
-        """Births arrived: the next failure is news, and the next delay short again."""
-        self._backoff.reset()
-        self._told = ""
+        """Births arrived on this connection."""
+        if self._proven_ms is None:
+            self._proven_ms = self._clock.monotonic_ms()
 
     def _filters(self) -> list[tuple[str, int]]:
         """Commands (tck-id-message-flow-edge-node-ncmd-subscribe, -dcmd-subscribe) and, for the

@@ -159,6 +159,7 @@ class Sender:
                     self._device_death(device)
                 if device not in self._session.born:
                     self._device_birth(device)
+                    self._log.info("device born", device=device)
                     await self._breathe()
         self._send_live()
         self._send_overdue()
@@ -245,6 +246,7 @@ class Sender:
             return
         for device in sorted(self._session.born - self._up):
             self._device_death(device)
+            self._log.info("device dead", device=device)
 
     def _device_death(self, device: str) -> None:
         seq = self._session.device_death(device)

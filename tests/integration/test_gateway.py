@@ -96,7 +96,7 @@ async def test_stop_is_deaths_then_disconnect_then_outbox(tmp_path: Path) -> Non
     async with Mosquitto(tmp_path) as broker:
         path = plants.counting_plant(tmp_path, broker.port)
         async with (
-            PlantSimulator(plants.read(path)),
+            PlantSimulator(plants.read(path), counting=True),
             Capture("127.0.0.1", broker.port) as capture,
             GatewayProcess(path) as gateway,
         ):
@@ -348,3 +348,25 @@ async def test_a_state_file_that_cannot_be_written_does_not_end_a_running_gatewa
             [said] = [line for line in gateway.lines() if line["event"] == "bdSeq not on disk"]
             assert "check rights and free space" in said["reason"]
             assert await gateway.terminate() == 0
+
+
+async def test_two_gateways_with_one_identity_do_not_throw_each_other_out_for_ever(
+    tmp_path,
+) -> None:
+    async with Mosquitto(tmp_path) as broker:
+        paths = []
+        for name in ("one", "two"):
+            folder = tmp_path / name
+            folder.mkdir()
+            paths.append(plants.counting_plant(folder, broker.port, devices=1))
+        async with GatewayProcess(paths[0]) as one, GatewayProcess(paths[1]) as two:
+            await one.logged("born")
+            await two.logged("born")
+            line = await one.logged("not connected", timeout_s=20)
+            assert "another program uses the same client id" in line["remedy"]
+            await asyncio.sleep(8)
+            connected = [
+                line for gateway in (one, two) for line in gateway.lines()
+                if line["event"] == "connected"
+            ]  # fmt: skip
+            assert len(connected) < 25
