@@ -35,7 +35,6 @@ from mappings.plant.definitions import (
 
 _DUE_S = 0.25
 _LEAVE_S = 2.0  # for deaths and DISCONNECT; with what follows it stays below five seconds
-_CLOSE_S = 1.5
 
 Secrets = Callable[[Login], tuple[str, str]]
 """Resolves a login's password reference."""

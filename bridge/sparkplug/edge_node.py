@@ -163,7 +163,7 @@ class EdgeNode:
     ) -> Connection:
         def received(topic: str, payload: bytes, retained: bool) -> None:
             if self._sender is not None:
-                self._sender.received(topic, payload, retained)
+                self._sender.inbound.received(topic, payload, retained)
             else:
                 early.append((topic, payload, retained))
 
@@ -198,7 +198,7 @@ class EdgeNode:
         )
         self._sender = sender
         for message in early:
-            sender.received(*message)
+            sender.inbound.received(*message)
         if self._leaving.is_set():
             sender.leave()
         self._log.info("connected", server=str(server), bd_seq=self._session.bd_seq)

@@ -44,7 +44,7 @@ class _Echo:
         self.heard = asyncio.Event()
 
 
-class _Batch:
+class _Covered:
     """What one fence covers."""
 
     __slots__ = ("echoes", "entries", "size")
@@ -65,8 +65,8 @@ class Proof:
         self._outbox = outbox
         self._window = window
         self._clock = clock
-        self._open = _Batch()  # published since the last fence
-        self._fenced: deque[_Batch] = deque()  # behind fences that are not answered
+        self._open = _Covered()  # published since the last fence
+        self._fenced: deque[_Covered] = deque()  # behind fences that are not answered
         self._fences: set[asyncio.Task[None]] = set()
         self._pausing = False  # one fence is about to be sent
         self._echoes: dict[str, deque[_Echo]] = defaultdict(deque)
@@ -122,17 +122,17 @@ class Proof:
 
         Raises `bridge.mqtt.ConnectionLost` or `DeliveryRefusedError`.
         """
-        batch, self._open = self._open, _Batch()
-        self._fenced.append(batch)
+        covered, self._open = self._open, _Covered()
+        self._fenced.append(covered)
         sent_ms = self._clock.monotonic_ms()
         await self._connection.fence()
-        self._window.fenced(batch.size, self._clock.monotonic_ms() - sent_ms)
-        missing = await _not_heard(batch.echoes)
+        self._window.fenced(covered.size, self._clock.monotonic_ms() - sent_ms)
+        missing = await _not_heard(covered.echoes)
         if missing:
             raise DeliveryRefusedError(missing)
-        # Usually the first; a batch that waited for an echo lets later ones pass.
-        self._fenced.remove(batch)
-        self._outbox.confirm(batch.entries)
+        # Usually the first; what waited for an echo lets later ones pass.
+        self._fenced.remove(covered)
+        self._outbox.confirm(covered.entries)
 
     def raise_failed(self) -> None:
         """Raise what a fence that was sent by `soon` ended with, if it failed."""
@@ -142,11 +142,11 @@ class Proof:
 
     def delivered(self) -> None:
         """The broker has read everything: confirm what needs no echo any more."""
-        for batch in [*self._fenced, self._open]:
-            if not any(True for echo in batch.echoes if not echo.heard.is_set()):
-                self._outbox.confirm(batch.entries)
+        for covered in [*self._fenced, self._open]:
+            if all(echo.heard.is_set() for echo in covered.echoes):
+                self._outbox.confirm(covered.entries)
         self._fenced.clear()
-        self._open = _Batch()
+        self._open = _Covered()
 
     def cancel(self) -> None:
         """No more fences."""

@@ -18,16 +18,15 @@ from bridge.mqtt import Connection
 from bridge.outbox.outbox import Entry, Outbox
 from bridge.sparkplug.division import Piece, divide
 from bridge.sparkplug.image import NODE, NodeImage
+from bridge.sparkplug.inbound import Inbound
 from bridge.sparkplug.pacing import Allowance, Window
 from bridge.sparkplug.payload import (
-    PayloadError,
-    decode_command,
     encode_device_death,
     encode_node_death,
 )
 from bridge.sparkplug.proof import Proof
 from bridge.sparkplug.session import Event, RebirthRequests, Session, State
-from bridge.sparkplug.topics import REBIRTH, Verb, parse
+from bridge.sparkplug.topics import Verb
 
 _MOST_SAMPLES = 5_000  # taken from a lane at once
 _MOST_AWAITED = 100  # births that have not come back
@@ -74,55 +73,8 @@ class Sender:
         self._log = structlog.stdlib.get_logger("edge_node").bind(
             node=f"{image.group}/{image.node}"
         )
-
-    # --- what comes from the broker ------------------------------------------------------------
-
-    def received(self, topic: str, payload: bytes, retained: bool) -> None:
-        """A message of the subscriptions: a command, or one of our own births and deaths."""
-        parsed = parse(topic)
-        if parsed is None:
-            return
-        if parsed.verb in {Verb.NCMD, Verb.DCMD}:
-            # tck-id-payloads-ncmd-retain: a command is never retained; an old one is no command.
-            if not retained:
-                self._command(topic, payload)
-        elif parsed.verb in {Verb.NBIRTH, Verb.DBIRTH}:
-            self._heard(topic, payload, retained=retained)
-        elif parsed.verb is Verb.NDEATH and not self._leaving:
-            self._own_death(payload)
-
-    def _command(self, topic: str, payload: bytes) -> None:
-        try:
-            metrics = decode_command(payload)
-        except PayloadError as error:
-            self._log.warning("command refused", topic=topic, reason=str(error))
-            return
-        for metric in metrics:
-            if metric.name == REBIRTH and metric.value is True:
-                self._rebirths.request(self._clock.monotonic_ms())
-                self._outbox.wake.set()
-            elif metric.name != REBIRTH:
-                self._log.warning(
-                    "command refused",
-                    topic=topic,
-                    metric=metric.name or metric.alias,
-                    reason="this node takes no writes",
-                )
-
-    def _heard(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        if not self._proof.heard(topic, payload) and not retained:
-            self._log.error(
-                "somebody else publishes as this node",
-                topic=topic,
-                remedy="give each edge node a group and name of its own: edge_node in the plant",
-            )
-
-    def _own_death(self, payload: bytes) -> None:
-        if self._session.node_born and payload == encode_node_death(self._session.bd_seq):
-            # Our will, though we are here: the broker gave up a connection that it thought ours.
-            self._log.warning("own death heard while online: births are sent again")
-            self._rebirths.request(self._clock.monotonic_ms())
-            self._outbox.wake.set()
+        self.inbound = Inbound(session, self._proof, self._rebirths, clock, outbox.wake, self._log)
+        """Takes what the connection receives."""
 
     # --- the one coroutine that publishes --------------------------------------------------------
 
@@ -140,7 +92,7 @@ class Sender:
 
     def leave(self) -> None:
         """End `run` at the next turn."""
-        self._leaving = True
+        self._leaving = self.inbound.leaving = True
         self._outbox.wake.set()
 
     async def _turn(self) -> None:
