@@ -192,11 +192,13 @@ PURE = (
     "bridge/outbox/columns.py",
     "bridge/outbox/commits.py",
     "bridge/outbox/frames.py",
+    "bridge/outbox/holdings.py",
     "bridge/outbox/lanes.py",
     "bridge/outbox/numbers.py",
     "bridge/outbox/records.py",
     "bridge/outbox/recovery.py",
     "bridge/outbox/segments.py",
+    "bridge/outbox/tally.py",
 )
 IMPURE = (
     "asyncio",

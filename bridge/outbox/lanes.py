@@ -13,13 +13,13 @@ The caller carries out what `begin_commit` and `ranges_to_read` ask for, on anot
 brings the answers back in the order in which the thread gave them.
 """
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Container, Iterable, Sequence
 
 from bridge.outbox.commits import Commit, Committed, Found, Opened
+from bridge.outbox.holdings import Holdings
 from bridge.outbox.numbers import Ranges, ranges_of
-from bridge.outbox.records import Cursor
+from bridge.outbox.tally import Tally
 from bridge.outbox.words import Entry, Incident, Ledger
 from mappings.batch import Batch
 
@@ -59,10 +59,7 @@ class Lanes:
         """Until when, and what; ascending in time."""
         self._pending: dict[int, Entry] = {}
         """Not on disk and to be written; ascending in number, all above what is on disk."""
-        self._segments: list[int] = []
-        """First number of each file, ascending; each reaches to the next."""
-        self._unsent: dict[int, int] = {}
-        """Samples of unsent backlog in each file."""
+        self._holdings = Holdings()
         self._overdue: dict[str, set[int]] = {}
 
         self.backlog_samples = 0
@@ -70,11 +67,7 @@ class Lanes:
         self._in_flight_samples = 0
         self._retained_samples = 0
         self._pending_samples = 0
-        self._accepted = 0
-        self._confirmed = 0
-        self._evicted = 0
-        self._discarded = 0
-        self._quarantined = 0
+        self._tally = Tally()
 
         self._changes = 0
         """Counts everything that makes the cursor on disk out of date."""
@@ -94,27 +87,17 @@ class Lanes:
         cursor = opened.cursor
         self.next = self.live_from = ((cursor.next >> 32) + 1) << 32
         self._owed = Ranges(cursor.owed)
-        self._segments = [first for first, _ in opened.segments]
-        self._unsent = dict(opened.segments)
-        self.backlog_samples = sum(self._unsent.values())
-        self._accepted = cursor.accepted
-        self._confirmed = cursor.confirmed
-        self._evicted = cursor.evicted
-        self._discarded = cursor.discarded
-        self._quarantined = cursor.quarantined
-        if self._segments:
+        self._holdings = Holdings(opened.segments)
+        self.backlog_samples = self._holdings.unsent
+        self._tally = Tally.of(cursor)
+        if self._holdings:
             self._changes += 1  # the first cursor of this run lets drained segments go
 
     @property
     def ledger(self) -> Ledger:
         """Where every sample went."""
-        return Ledger(
-            accepted=self._accepted,
-            confirmed=self._confirmed,
+        return self._tally.ledger(
             buffered=self.backlog_samples + self.live_samples + self._in_flight_samples,
-            evicted=self._evicted,
-            discarded=self._discarded,
-            quarantined=self._quarantined,
             uncommitted=self._pending_samples,
             retained=self._retained_samples,
         )
@@ -131,7 +114,7 @@ class Lanes:
             self._live.append(entry)
             self._pend(entry)
             self.live_samples += samples
-            self._accepted += samples
+            self._tally.accepted += samples
         self.tidy(now)
         return number
 
@@ -198,7 +181,7 @@ class Lanes:
         flying = list(self._in_flight.values())
         self._retained.clear()
         self._in_flight.clear()
-        self._confirmed -= self._retained_samples
+        self._tally.confirmed -= self._retained_samples
         self._retained_samples = self._in_flight_samples = 0
 
         for again, entries in ((True, retained), (False, flying)):
@@ -207,11 +190,11 @@ class Lanes:
                     continue
                 if entry.stored or entry.number in self._pending:
                     self._owe(entry, len(entry) + entry.filtered)
-                    self._discarded -= entry.filtered
+                    self._tally.discarded -= entry.filtered
                 elif again:  # its segment was evicted; it had been confirmed, and stays so
-                    self._confirmed += len(entry)
+                    self._tally.confirmed += len(entry)
                 else:
-                    self._evicted += len(entry)
+                    self._tally.evicted += len(entry)
 
         live_side = [e for e in (*retained, *flying) if e.number >= self.live_from]
         live_side += self._live
@@ -256,11 +239,7 @@ class Lanes:
         self._owed.add(entry.number, entry.number + 1)
         self.backlog_samples += samples
         if entry.stored:
-            self._count_unsent(entry.number, samples)
-
-    def _count_unsent(self, number: int, samples: int) -> None:
-        position = bisect_right(self._segments, number) - 1
-        self._unsent[self._segments[position]] += samples
+            self._holdings.count(entry.number, samples)
 
     # --- leaving ----------------------------------------------------------------------------
 
@@ -296,8 +275,12 @@ class Lanes:
         """The first owed ranges that are on disk; empty if memory has the oldest, or nobody."""
         if not self._owed:
             return []
-        end = next(iter(self._pending), self.next)
-        return self._owed.clip(self._owed.first, end, _RANGES_AT_ONCE)
+        return self._owed.clip(self._owed.first, self._stored_end, _RANGES_AT_ONCE)
+
+    @property
+    def _stored_end(self) -> int:
+        """The number behind all that is on disk."""
+        return next(iter(self._pending), self.next)
 
     def take_found(self, found: Found) -> list[Entry]:
         """What was read back moves to in flight; what is missing leaves what is owed."""
@@ -309,11 +292,9 @@ class Lanes:
                 continue  # evicted, or moved by a rewind, while it was being read
             self._owed.remove(number, number + 1)
             self.backlog_samples -= stored
-            position = bisect_right(self._segments, number) - 1
-            touched.add(position)
-            self._unsent[self._segments[position]] -= stored
+            touched.add(self._holdings.count(number, -stored))
             wanted = len(batch) if batch else 0
-            self._discarded += stored - wanted
+            self._tally.discarded += stored - wanted
             self._changes += 1
             if batch:
                 entry = Entry(number, batch, historical=True, stored=True, filtered=stored - wanted)
@@ -321,26 +302,12 @@ class Lanes:
                 taken.append(entry)
         for start, end in found.missing:
             self._owed.remove(start, end)
-            low = max(bisect_right(self._segments, start) - 1, 0)
-            touched.update(range(low, bisect_right(self._segments, end - 1)))
+            touched.update(self._holdings.positions(start, end))
             self._changes += 1
-        for position in touched:
-            self._settle(position)
+        damaged = self._holdings.settle(touched, self._owed, self._stored_end)
+        self._tally.quarantined += damaged
+        self.backlog_samples -= damaged
         return taken
-
-    def _settle(self, position: int) -> None:
-        """Nothing of a segment is owed any more, but samples are left: these were damaged."""
-        first = self._segments[position]
-        if self._unsent[first] and not self._owed.overlaps(first, self._end_of(position)):
-            self._quarantined += self._unsent[first]
-            self.backlog_samples -= self._unsent[first]
-            self._unsent[first] = 0
-
-    def _end_of(self, position: int) -> int:
-        """The number behind a segment's last."""
-        if position + 1 < len(self._segments):
-            return self._segments[position + 1]
-        return next(iter(self._pending), self.next)
 
     def take_memory(self, max_samples: int) -> list[Entry]:
         """The oldest backlog, as long as it is in memory."""
@@ -375,7 +342,7 @@ class Lanes:
         """The broker has read them: retained for the overlap, then forgotten."""
         for entry in self._landed(entries):
             samples = len(entry)
-            self._confirmed += samples
+            self._tally.confirmed += samples
             if entry.number >= self.live_from:
                 self._unpend(entry.number)
             self._retained.append((now + self._overlap_ms, entry))
@@ -386,7 +353,7 @@ class Lanes:
         """They will never be sent."""
         for entry in self._landed(entries):
             self._unpend(entry.number)
-            self._discarded += len(entry)
+            self._tally.discarded += len(entry)
 
     def put_back(self, entries: Sequence[Entry]) -> None:
         """They were not published: unsent again, in their places."""
@@ -397,9 +364,9 @@ class Lanes:
                 self.live_samples += len(entry)
             elif entry.stored or entry.number in self._pending:
                 self._owe(entry, len(entry) + entry.filtered)
-                self._discarded -= entry.filtered
+                self._tally.discarded -= entry.filtered
             else:
-                self._evicted += len(entry)
+                self._tally.evicted += len(entry)
         if live:
             self._live = deque(_in_order([*live, *self._live]))
 
@@ -423,7 +390,7 @@ class Lanes:
                 self._unpend(number)
                 evicted += len(entry)
         self.backlog_samples -= evicted
-        self._evicted += evicted
+        self._tally.evicted += evicted
         if evicted and not self._memory_full:
             self._memory_full = True
             self.incidents.append(
@@ -448,7 +415,7 @@ class Lanes:
                 due.append(soonest)
             else:
                 due.append(max(soonest, oldest.since_ms + self._commit_interval_ms))
-        if self._segments and (self._changes != self._written_changes or len(self._segments) > 1):
+        if self._holdings and (self._changes != self._written_changes or len(self._holdings) > 1):
             due.append(self._last_cursor_ms + CURSOR_INTERVAL_MS)
         return max(min(due), self._not_before_ms) if due else None
 
@@ -465,12 +432,13 @@ class Lanes:
         entries = list(self._pending.values())
         if final:
             entries = [entry for entry in entries if entry.number in owed]
-        drop = self._droppable(owed)
+        retained = sorted(entry.number for _, entry in self._retained)
+        drop = self._holdings.droppable(owed, retained)
         self._last_cursor_ms = now
         if (
             not entries
             and not drop
-            and (self._changes == self._written_changes or not self._segments)
+            and (self._changes == self._written_changes or not self._holdings)
         ):
             return None
         if entries:
@@ -478,38 +446,17 @@ class Lanes:
         return Commit(
             records=tuple((entry.number, entry.batch) for entry in entries),
             entries=tuple(entries),
-            cursor=Cursor(
-                next=self.next,
-                owed=tuple(owed),
-                accepted=self._accepted,
-                confirmed=self._confirmed,
-                evicted=self._evicted,
-                discarded=self._discarded,
-                quarantined=self._quarantined,
-            ),
+            cursor=self._tally.cursor(self.next, owed),
             sync=bool(entries or drop or final),
             drop=drop,
             changes=self._changes,
         )
 
-    def _droppable(self, owed: Ranges) -> tuple[int, ...]:
-        """Segments that nobody will ask for again. Not the last: it has the latest cursor."""
-        retained = sorted(entry.number for _, entry in self._retained)
-        drop: list[int] = []
-        for first, end in zip(self._segments, self._segments[1:], strict=False):
-            if owed.overlaps(first, end):
-                continue
-            position = bisect_right(retained, first - 1)
-            if position == len(retained) or retained[position] >= end:
-                drop.append(first)
-        return tuple(drop)
-
     def finish_commit(self, commit: Commit, done: Committed, now: int) -> None:
         """Take note of what became of a commit."""
         self.incidents += done.incidents
         for first in done.opened:
-            self._segments.append(first)
-            self._unsent[first] = 0
+            self._holdings.begin(first)
         written = zip(commit.records, commit.entries, strict=True)
         entry_of = {number: entry for (number, _), entry in written}
         for first, numbers in done.placed:
@@ -523,18 +470,17 @@ class Lanes:
                 else:  # confirmed or moved meanwhile: the cursor in this commit still owes it
                     self._changes += 1
                 if number in self._owed:
-                    self._unsent[first] += len(entry)
+                    self._holdings.add(first, len(entry))
         for number in done.refused:
             pending = self._unpend(number)
             if pending and number in self._owed:
                 self._owed.remove(number, number + 1)
                 self.backlog_samples -= len(pending)
-                self._evicted += len(pending)
+                self._tally.evicted += len(pending)
         for first in done.evicted:
             self._evict(first)
         for first in done.dropped:
-            self._segments.remove(first)
-            del self._unsent[first]
+            self._holdings.drop(first)
         if done.ok:
             self._written_changes = commit.changes
             self._not_before_ms = now
@@ -543,13 +489,10 @@ class Lanes:
             self._not_before_ms = now + RETRY_MS
 
     def _evict(self, first: int) -> None:
-        position = self._segments.index(first)
-        end = self._end_of(position)
+        end, samples = self._holdings.evict(first, self._stored_end)
         self._owed.remove(first, end)
-        samples = self._unsent.pop(first)
-        del self._segments[position]
         self.backlog_samples -= samples
-        self._evicted += samples
+        self._tally.evicted += samples
         self._changes += 1
         elsewhere = (*self._in_flight.values(), *self._live, *(e for _, e in self._retained))
         for entry in elsewhere:

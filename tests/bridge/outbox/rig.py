@@ -195,7 +195,7 @@ class Rig:
         ledger = self.lanes.ledger
         assert balanced(ledger)
         lanes = self.lanes
-        assert lanes.backlog_samples == sum(lanes._unsent.values()) + sum(
+        assert lanes.backlog_samples == lanes._holdings.unsent + sum(
             len(e) for n, e in lanes._pending.items() if n in lanes._owed
         )
         assert ledger.uncommitted == sum(map(len, lanes._pending.values()))
