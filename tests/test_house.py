@@ -195,6 +195,7 @@ PURE = (
     "bridge/outbox/holdings.py",
     "bridge/outbox/lanes.py",
     "bridge/outbox/numbers.py",
+    "bridge/outbox/packing.py",
     "bridge/outbox/records.py",
     "bridge/outbox/recovery.py",
     "bridge/outbox/segments.py",

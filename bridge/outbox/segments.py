@@ -66,6 +66,19 @@ class Segment:
         return seed_of(self.name)
 
 
+@dataclass(slots=True)
+class Active:
+    """The segment that is being written."""
+
+    segment: Segment
+    file: File
+    index: Index = field(default_factory=Index)
+    devices: dict[str, int] = field(default_factory=dict)
+    """Device references defined in it."""
+    cursor: bytes = b""
+    """Body of the last one written."""
+
+
 def segment_of(name: str, size: int) -> Segment | None:
     """The segment that a file name names, or None."""
     match = _NAME.fullmatch(name)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.outbox.commits import Commit, Committed, Found, Opened
-from bridge.outbox.files import File, Files
-from bridge.outbox.frames import MAGIC, Index, Kind, pack_footer, pack_frame
-from bridge.outbox.records import pack_base, pack_cursor, pack_definition, pack_record
+from bridge.outbox.files import Files
+from bridge.outbox.frames import MAGIC, pack_footer
+from bridge.outbox.packing import Chunk, Packer
+from bridge.outbox.reading import Reading, Search
 from bridge.outbox.recovery import reckon
 from bridge.outbox.segments import (
-    DECODE_ERRORS,
-    Reader,
+    Active,
     Segment,
     Survey,
     segment_of,
@@ -26,12 +26,9 @@ from bridge.outbox.segments import (
     survey_footer,
 )
 from bridge.outbox.words import Incident, PointKey, Recovery
-from mappings.batch import Batch
 
 SMALLEST_SIZE = 64 * 1024
 """Least ``max_size``, in bytes."""
-_FRAME_SAMPLES = 8192
-_FRAME_BYTES = 128 * 1024
 _LOCK_ALLOWANCE = 64  # bytes of the lock file
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _QUARANTINE_SHARE = 16  # the quarantine may have one part in so many of max_size
@@ -40,31 +37,6 @@ _QUARANTINE_SHARE = 16  # the quarantine may have one part in so many of max_siz
 def segment_size_for(max_size: int) -> int:
     """Bytes after which a new segment is begun: a sixteenth, within 256 KiB and 64 MiB."""
     return min(max(max_size // 16, 256 * 1024), 64 * 1024 * 1024, max_size // 4)
-
-
-@dataclass(slots=True)
-class _Active:
-    """The segment that is being written."""
-
-    segment: Segment
-    file: File
-    index: Index = field(default_factory=Index)
-    devices: dict[str, int] = field(default_factory=dict)
-    """Device references defined in it."""
-    cursor: bytes = b""
-
-
-@dataclass(slots=True)
-class _Chunk:
-    """What one write appends, and what it means once it is durable."""
-
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
-    numbers: list[int] = field(default_factory=list)
-    frames: list[tuple[int, int, int, int, int]] = field(default_factory=list)
-    definitions: list[int] = field(default_factory=list)
-    devices: dict[str, int] = field(default_factory=dict)
-    cursor: bytes = b""
 
 
 @dataclass(slots=True)
@@ -94,17 +66,18 @@ class Store:
             raise ValueError(f"an outbox needs {SMALLEST_SIZE} bytes at least, not {max_size}")
         self._folder = folder
         self._quarantine = folder / "quarantine"
-        self._keys = keys
         self._files = files
         self._max_size = max_size
         self._budget = max_size - _LOCK_ALLOWANCE
         self._segment_size = segment_size or segment_size_for(max_size)
-        self._frame_bytes = min(_FRAME_BYTES, self._segment_size // 4)
+        self._packer = Packer(keys, self._segment_size)
+        self._reading = Reading(
+            folder, keys, files, give_up=self._give_up, damaged=self._to_quarantine
+        )
         self._segments: list[Segment] = []
-        self._active: _Active | None = None
+        self._active: Active | None = None
         self._told: set[int] = set()
         """First numbers of the segments that the event loop knows."""
-        self._reader: Reader | None = None
         self._quarantined: dict[str, int] = {}
         self._failing = False
         self._incidents: list[Incident] = []
@@ -153,8 +126,8 @@ class Store:
                 surveys.append(survey)
         with suppress(OSError):
             self._files.sync_folder(self._folder)
-        reckoning = reckon(surveys, self._samples_of, damage=bool(self._incidents))
-        self._close_reader()
+        reckoning = reckon(surveys, self._reading.samples_of, damage=bool(self._incidents))
+        self._reading.close()
         self._told = {segment.first for segment in self._segments}
         cursor = reckoning.cursor
         self._report_recovery(reckoning.evicted, reckoning.quarantined)
@@ -205,8 +178,7 @@ class Store:
             segment.read_errors += 1
             if segment.read_errors == 1:
                 return self._survey(segment)
-            self._damaged(f"{segment.name} cannot be read: {error.strerror or error}")
-            segment.unreadable = True
+            self._give_up(segment, error)
             self._retire(segment)
             return None
         survey = survey_content(segment, content)
@@ -219,16 +191,6 @@ class Store:
                 self._damaged(f"{segment.name} holds nothing readable")
         return survey
 
-    def _samples_of(self, survey: Survey, frame: int) -> list[tuple[int, int]]:
-        try:
-            if self._reader is None or self._reader.segment is not survey.segment:
-                self._close_reader()
-                file = self._files.open(self._folder / survey.segment.name)
-                self._reader = Reader(survey.segment, file, survey.index, self._keys)
-            return [(place.number, place.samples) for place in self._reader.load(frame) or ()]
-        except OSError:
-            return []
-
     # --- damage -----------------------------------------------------------------------------
 
     def _damaged(self, what: str) -> None:
@@ -237,6 +199,12 @@ class Store:
             f"{what}; the rest is delivered",
             f"what was damaged is kept in {self._quarantine}; check the disk (smartctl, dmesg)",
         )
+
+    def _give_up(self, segment: Segment, error: OSError) -> None:
+        """A segment cannot be read."""
+        if not segment.unreadable:
+            self._damaged(f"{segment.name} cannot be read: {error.strerror or error}")
+        segment.unreadable = True
 
     def _to_quarantine(self, segment: Segment, start: int, content: bytes) -> None:
         """Keep a copy of damaged bytes, once, as far as there is room for it."""
@@ -255,15 +223,10 @@ class Store:
             finally:
                 file.close()
 
-    def _quarantine_frame(self, reader: Reader, frame: int) -> None:
-        with suppress(OSError):
-            self._to_quarantine(reader.segment, reader.index.starts[frame], reader.raw(frame))
-
     def _retire(self, segment: Segment) -> bool:
         """Remove a segment's file, or move it to the quarantine if it could not be read."""
         path = self._folder / segment.name
-        if self._reader and self._reader.segment is segment:
-            self._close_reader()
+        self._reading.leave(segment)
         try:
             if segment.unreadable:
                 self._files.rename(path, self._quarantine / segment.name)
@@ -339,9 +302,9 @@ class Store:
             first = records[position][0] if position < len(records) else commit.cursor.next
             self._active = self._create(first, outcome)
         active = self._active
-        chunk, after = self._pack(active, commit, position)
+        chunk, after = self._packer.pack(active, commit, position)
         if len(MAGIC) + chunk.size > self._budget:
-            chunk, after = self._pack(active, commit, position, only_one_frame=True)
+            chunk, after = self._packer.pack(active, commit, position, only_one_frame=True)
         if len(MAGIC) + chunk.size > self._budget:
             # Frames are cut small, so this one is a single record, or its device's definition.
             outcome.refused += chunk.numbers
@@ -361,19 +324,19 @@ class Store:
             self._seal()
         return after
 
-    def _create(self, first: int, outcome: _Outcome) -> _Active:
+    def _create(self, first: int, outcome: _Outcome) -> Active:
         attempts = [s.attempt for s in self._segments if s.first == first]
         segment = Segment(first, max(attempts, default=-1) + 1, folder_synced=False)
         self._make_room(len(MAGIC), outcome)
         file = self._files.create(self._folder / segment.name)
         self._segments.append(segment)
-        active = _Active(segment, file)
+        active = Active(segment, file)
         self._active = active
         file.append(MAGIC)
         segment.size = len(MAGIC)
         return active
 
-    def _append(self, active: _Active, chunk: _Chunk, *, sync: bool) -> None:
+    def _append(self, active: Active, chunk: Chunk, *, sync: bool) -> None:
         segment = active.segment
         content = b"".join(chunk.parts)
         # The size counts before it is written: what a failed write leaves behind counts as well.
@@ -385,7 +348,7 @@ class Store:
                 self._files.sync_folder(self._folder)
                 segment.folder_synced = True
 
-    def _note(self, active: _Active, chunk: _Chunk, outcome: _Outcome) -> None:
+    def _note(self, active: Active, chunk: Chunk, outcome: _Outcome) -> None:
         """A chunk is durable."""
         first = active.segment.first
         active.index.definitions.extend(chunk.definitions)
@@ -405,77 +368,13 @@ class Store:
         if chunk.numbers:
             outcome.placed.append((first, tuple(chunk.numbers)))
 
-    def _pack(
-        self, active: _Active, commit: Commit, position: int, *, only_one_frame: bool = False
-    ) -> tuple[_Chunk, int]:
-        """As many records as the segment takes, at least one frame; the cursor if all are in."""
-        segment, records = active.segment, commit.records
-        chunk = _Chunk()
-        while position < len(records):
-            at = segment.size + chunk.size
-            if chunk.frames and (only_one_frame or at >= self._segment_size):
-                return chunk, position
-            position = self._pack_frame(active, records, position, chunk)
-        chunk.cursor = pack_cursor(commit.cursor)
-        frame = pack_frame(Kind.CURSOR, chunk.cursor, 0, segment.seed)
-        chunk.parts.append(frame)
-        chunk.size += len(frame)
-        return chunk, position + 1
-
-    def _pack_frame(
-        self,
-        active: _Active,
-        records: Sequence[tuple[int, Batch]],
-        position: int,
-        chunk: _Chunk,
-    ) -> int:
-        segment = active.segment
-        low = high = records[position][0]
-        parts = [pack_base(low)]
-        size = samples = 0
-        while position < len(records):
-            number, batch = records[position]
-            reference = active.devices.get(batch.device, chunk.devices.get(batch.device))
-            if reference is None:
-                reference = self._define(active, batch.device, chunk)
-            record = pack_record(number - high, reference, batch)
-            if samples and size + len(record) > self._frame_bytes:
-                break
-            parts.append(record)
-            size += len(record)
-            samples += len(batch.points)
-            chunk.numbers.append(number)
-            high = number
-            position += 1
-            if samples >= _FRAME_SAMPLES:
-                break
-        frame = pack_frame(Kind.RECORDS, b"".join(parts), samples, segment.seed)
-        start = segment.size + chunk.size
-        chunk.frames.append((start, len(frame), low - segment.first, high - segment.first, samples))
-        chunk.parts.append(frame)
-        chunk.size += len(frame)
-        return position
-
-    def _define(self, active: _Active, device: str, chunk: _Chunk) -> int:
-        """Define a device in this segment: twice, since all its records depend on it."""
-        reference = len(active.devices) + len(chunk.devices)
-        chunk.devices[device] = reference
-        body = pack_definition(reference, device, self._keys[device])
-        frame = pack_frame(Kind.DEFINITION, body, 0, active.segment.seed)
-        for _ in range(2 if len(frame) < self._segment_size // 16 else 1):
-            chunk.definitions.append(active.segment.size + chunk.size)
-            chunk.parts.append(frame)
-            chunk.size += len(frame)
-        return reference
-
     def _seal(self) -> None:
         """End the active segment with its footer, if there is room; else it ends without."""
         active, self._active = self._active, None
         assert active
         segment = active.segment
         footer = pack_footer(active.index, active.cursor, segment.size, segment.seed)
-        if self._reader and self._reader.segment is segment:
-            self._reader = None  # it shared the file
+        self._reading.leave(segment)
         with suppress(OSError):
             if self.total_bytes + len(footer) <= self._budget:
                 segment.size += len(footer)
@@ -488,8 +387,7 @@ class Store:
         active, self._active = self._active, None
         if active is None:
             return
-        if self._reader and self._reader.segment is active.segment:
-            self._reader = None
+        self._reading.leave(active.segment)
         with suppress(OSError):
             active.file.close()
         if active.segment.first not in self._told or not self._is_told(active.segment):
@@ -525,8 +423,6 @@ class Store:
                 with suppress(OSError):
                     self._active.file.close()
                 self._active = None
-                if self._reader and self._reader.segment is segment:
-                    self._reader = None
             segment.unreadable = False
             if not self._retire(segment):
                 continue
@@ -557,109 +453,16 @@ class Store:
 
     def read(self, ranges: Sequence[tuple[int, int]], max_samples: int) -> Found:
         """The records of ``ranges`` in order, until ``max_samples`` are reached; at least one."""
-        records: list[tuple[int, Batch | None, int]] = []
-        missing: list[tuple[int, int]] = []
-        room = max_samples
-        for start, end in ranges:
-            at = start
-            while at < end and room > 0:
-                at, room = self._read_on(at, end, room, records, missing)
-            if room <= 0:
-                break
+        search = Search(segments=self._segments, active=self._active, room=max_samples)
+        self._reading.read(ranges, search)
         return Found(
-            records=tuple(records), missing=tuple(missing), incidents=self._take_incidents()
+            records=tuple(search.records),
+            missing=tuple(search.missing),
+            incidents=self._take_incidents(),
         )
-
-    def _read_on(
-        self,
-        at: int,
-        end: int,
-        room: int,
-        records: list[tuple[int, Batch | None, int]],
-        missing: list[tuple[int, int]],
-    ) -> tuple[int, int]:
-        """Read on within one frame; the number to go on from, and the room left (0: stop)."""
-        segment, limit = self._segment_at(at)
-        end = min(end, limit)
-        try:
-            reader = self._reader_of(segment) if segment else None
-            frame = reader.frame_from(at) if reader else None
-            if reader is None or frame is None:
-                missing.append((at, end))
-                return end, room
-            low, high = reader.frame_range(frame)
-            if at < low:
-                missing.append((at, min(low, end)))
-                return min(low, end), room
-            end = min(end, high)
-            places = reader.load(frame)
-        except OSError as error:
-            assert segment
-            self._close_reader()
-            segment.read_errors += 1
-            if segment.read_errors == 1:
-                return at, room  # try again
-            if not segment.unreadable:
-                self._damaged(f"{segment.name} cannot be read: {error.strerror or error}")
-            segment.unreadable = True
-            missing.append((at, end))
-            return end, room
-        if places is None:
-            self._quarantine_frame(reader, frame)
-            missing.append((at, end))
-            return end, room
-        for place in places:
-            if place.number < at:
-                continue
-            if place.number >= end:
-                break
-            if room <= 0 or (records and place.samples > room):
-                return at, 0
-            if place.number > at:
-                missing.append((at, place.number))
-            at = place.number + 1
-            try:
-                records.append((place.number, reader.batch(place), place.samples))
-                room -= place.samples
-            except DECODE_ERRORS:
-                self._quarantine_frame(reader, frame)
-                missing.append((place.number, at))
-        if room > 0 and at < end:
-            missing.append((at, end))
-            at = end
-        return at, room
-
-    def _segment_at(self, number: int) -> tuple[Segment | None, int]:
-        """The segment that a number belongs to, and the number behind its last."""
-        found: Segment | None = None
-        for segment in self._segments:
-            if segment.first > number:
-                return found, segment.first
-            found = segment
-        return found, 1 << 64
-
-    def _reader_of(self, segment: Segment) -> Reader:
-        active = self._active
-        if self._reader is None or self._reader.segment is not segment:
-            self._close_reader()
-            if active and active.segment is segment:
-                self._reader = Reader(segment, active.file, active.index, self._keys)
-            else:
-                file = self._files.open(self._folder / segment.name)
-                survey = survey_footer(segment, file) or survey_content(
-                    segment, file.read(0, segment.size)
-                )
-                self._reader = Reader(segment, file, survey.index, self._keys)
-        return self._reader
-
-    def _close_reader(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader and not (self._active and reader.segment is self._active.segment):
-            with suppress(OSError):
-                reader.close()
 
     def close(self) -> None:
         """Seal the active segment; the last commit has synced it."""
-        self._close_reader()
+        self._reading.close()
         if self._active:
             self._seal()
