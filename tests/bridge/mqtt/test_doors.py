@@ -68,7 +68,7 @@ def test_every_underscore_of_the_libraries_that_is_used_is_listed_in_the_readme(
 
 
 def test_the_same_on_uvloop(tmp_path: Path):
-    uvloop = pytest.importorskip("uvloop")
+    import uvloop
 
     async def story() -> None:
         inbox = Inbox()
