@@ -18,7 +18,7 @@ import structlog
 from bridge.clock import SystemClock
 from bridge.diagnostics import Diagnostics
 from bridge.link import supervise
-from bridge.outbox.outbox import Incident, Outbox, PointKey
+from bridge.outbox.outbox import Incident, Limits, Outbox, PointKey
 from bridge.sparkplug.edge_node import EdgeNode
 from bridge.sparkplug.image import NODE, NodeImage
 from bridge.state import StateFile
@@ -160,7 +160,7 @@ class Gateway:
             folder / definition.name,
             keys,
             max_size=self._plant.outbox.max_size,
-            commit_interval_ms=self._plant.outbox.commit_interval_ms,
+            limits=Limits(commit_interval_ms=self._plant.outbox.commit_interval_ms),
             strict=self._plant.outbox.strict,
             monotonic_ms=self._clock.monotonic_ms,
             report=self._report,

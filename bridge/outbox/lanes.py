@@ -20,7 +20,7 @@ from bridge.outbox.commits import Commit, Committed, Found, Opened
 from bridge.outbox.holdings import Holdings
 from bridge.outbox.numbers import Ranges, ranges_of
 from bridge.outbox.tally import Tally
-from bridge.outbox.words import Entry, Incident, Ledger
+from bridge.outbox.words import Entry, Incident, Ledger, Limits
 from mappings.batch import Batch
 
 CURSOR_INTERVAL_MS = 1000
@@ -32,22 +32,9 @@ _MOST_PENDING_SEARCHED = 20_000
 class Lanes:
     """All state of an outbox on the event loop's side; ``now`` is monotonic milliseconds."""
 
-    def __init__(
-        self,
-        *,
-        commit_interval_ms: int = 50,
-        overlap_ms: int = 5000,
-        live_limit_ms: int = 5000,
-        strict: bool = False,
-        memory_limit: int = 500_000,
-        retained_limit: int = 500_000,
-    ) -> None:
-        self._commit_interval_ms = commit_interval_ms
-        self._overlap_ms = overlap_ms
-        self._live_limit_ms = live_limit_ms
+    def __init__(self, limits: Limits, *, strict: bool = False) -> None:
+        self._limits = limits
         self._strict = strict
-        self._memory_limit = memory_limit
-        self._retained_limit = retained_limit
 
         self.next = 0
         self.live_from = 0
@@ -122,13 +109,13 @@ class Lanes:
         """Forget what is retained long enough, split a late live lane, keep memory bounded."""
         self._forget(now)
         if self._live and (
-            now - self._live[0].since_ms > self._live_limit_ms
-            or self.live_samples > self._memory_limit
+            now - self._live[0].since_ms > self._limits.live_limit_ms
+            or self.live_samples > self._limits.memory_limit
         ):
             for entry in self._live:
                 self._overdue.setdefault(entry.batch.device, set()).update(entry.batch.points)
             self._split()
-        if self._pending_samples > self._memory_limit:
+        if self._pending_samples > self._limits.memory_limit:
             self._evict_from_memory()
 
     def take_overdue(self) -> dict[str, set[int]]:
@@ -345,7 +332,7 @@ class Lanes:
             self._tally.confirmed += samples
             if entry.number >= self.live_from:
                 self._unpend(entry.number)
-            self._retained.append((now + self._overlap_ms, entry))
+            self._retained.append((now + self._limits.overlap_ms, entry))
             self._retained_samples += samples
         self._forget(now)
 
@@ -372,7 +359,7 @@ class Lanes:
 
     def _forget(self, now: int) -> None:
         while self._retained and (
-            self._retained[0][0] <= now or self._retained_samples > self._retained_limit
+            self._retained[0][0] <= now or self._retained_samples > self._limits.retained_limit
         ):
             _, entry = self._retained.popleft()
             self._retained_samples -= len(entry)
@@ -383,7 +370,7 @@ class Lanes:
         self._split()
         evicted = 0
         for number, entry in list(self._pending.items()):
-            if self._pending_samples <= self._memory_limit:
+            if self._pending_samples <= self._limits.memory_limit:
                 break
             if number in self._owed:
                 self._owed.remove(number, number + 1)
@@ -396,8 +383,8 @@ class Lanes:
             self.incidents.append(
                 Incident(
                     code="outbox-memory-full",
-                    what=f"the disk takes no writes and {self._memory_limit} samples wait in "
-                    "memory: from now on the oldest are given up, and counted as evicted",
+                    what=f"the disk takes no writes and {self._limits.memory_limit} samples wait "
+                    "in memory: from now on the oldest are given up, and counted as evicted",
                     where="memory",
                     remedy="make room on the disk or mend it; the outbox goes on by itself",
                 )
@@ -410,11 +397,11 @@ class Lanes:
         due: list[int] = []
         if self._pending:
             oldest = next(iter(self._pending.values()))
-            soonest = self._last_commit_ms + self._commit_interval_ms
+            soonest = self._last_commit_ms + self._limits.commit_interval_ms
             if self._strict:
                 due.append(soonest)
             else:
-                due.append(max(soonest, oldest.since_ms + self._commit_interval_ms))
+                due.append(max(soonest, oldest.since_ms + self._limits.commit_interval_ms))
         if self._holdings and (self._changes != self._written_changes or len(self._holdings) > 1):
             due.append(self._last_cursor_ms + CURSOR_INTERVAL_MS)
         return max(min(due), self._not_before_ms) if due else None

@@ -12,11 +12,20 @@ from bridge.outbox.commits import Commit, Committed, Found
 from bridge.outbox.files import File, Files, OsFiles
 from bridge.outbox.lanes import Lanes
 from bridge.outbox.store import Store
-from bridge.outbox.words import Entry, Incident, Ledger, OutboxLocked, PointKey, Recovery
+from bridge.outbox.words import Entry, Incident, Ledger, Limits, OutboxLocked, PointKey, Recovery
 from bridge.outbox.worker import Worker
 from mappings.batch import Batch
 
-__all__ = ["Entry", "Incident", "Ledger", "Outbox", "OutboxLocked", "PointKey", "Recovery"]
+__all__ = [
+    "Entry",
+    "Incident",
+    "Ledger",
+    "Limits",
+    "Outbox",
+    "OutboxLocked",
+    "PointKey",
+    "Recovery",
+]
 
 _CLOSE_TIMEOUT_S = 10.0
 
@@ -27,8 +36,7 @@ class Outbox:
     ``keys[device][point index]`` is what identifies a point in the files; device ``""`` is the
     edge node itself. ``max_size`` (bytes, 64 KiB at least) bounds all files of ``folder``
     together. ``monotonic_ms`` is the clock of intervals; ``report`` is called on the loop.
-    ``memory_limit`` and ``retained_limit`` (samples) bound what waits in memory while the disk
-    takes no writes, and what is retained for a resend.
+    With ``strict`` nothing is given to send before it is on the disk.
     """
 
     def __init__(
@@ -39,26 +47,15 @@ class Outbox:
         max_size: int,
         monotonic_ms: Callable[[], int],
         report: Callable[[Incident], None],
-        commit_interval_ms: int = 50,
-        overlap_ms: int = 5000,
-        live_limit_ms: int = 5000,
+        limits: Limits | None = None,
         strict: bool = False,
-        memory_limit: int = 500_000,
-        retained_limit: int = 500_000,
         files: Files | None = None,
     ) -> None:
         self._folder = folder
         self._keys = keys
         self._files = files or OsFiles()
         self._store = Store(folder, keys, max_size=max_size, files=self._files)
-        self._lanes = Lanes(
-            commit_interval_ms=commit_interval_ms,
-            overlap_ms=overlap_ms,
-            live_limit_ms=live_limit_ms,
-            strict=strict,
-            memory_limit=memory_limit,
-            retained_limit=retained_limit,
-        )
+        self._lanes = Lanes(limits or Limits(), strict=strict)
         self._monotonic_ms = monotonic_ms
         self._report = report
         self._checked: dict[str, tuple[int, ...]] = {}

@@ -1,4 +1,4 @@
-"""The words that an outbox exchanges with its user: point key, entry, ledger, incident, recovery.
+"""The words of an outbox and its user: limits, point key, entry, ledger, incident, recovery.
 
 Nothing here acts. The outbox reports what people must know as `Incident`; it never logs itself.
 """
@@ -18,6 +18,22 @@ class PointKey:
 
     id: str
     datatype: DataType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long, and how much: intervals in milliseconds, amounts in samples.
+
+    ``live_limit_ms`` is the age from which unsent live records become backlog; ``overlap_ms`` how
+    long a confirmed record is retained for a resend, ``retained_limit`` how many of them at most.
+    ``memory_limit`` bounds what waits in memory while the disk takes no writes.
+    """
+
+    commit_interval_ms: int = 50
+    overlap_ms: int = 5000
+    live_limit_ms: int = 5000
+    memory_limit: int = 500_000
+    retained_limit: int = 500_000
 
 
 @dataclass(slots=True, eq=False)

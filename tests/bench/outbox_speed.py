@@ -17,7 +17,7 @@ from bridge.outbox.files import OsFiles
 from bridge.outbox.lanes import Lanes
 from bridge.outbox.records import Cursor, pack_record
 from bridge.outbox.store import Store
-from bridge.outbox.words import PointKey
+from bridge.outbox.words import Limits, PointKey
 from mappings.batch import Batch, Value
 from mappings.datatypes import DataType
 
@@ -53,7 +53,7 @@ def measure(backlog_bytes: int = 1 << 30) -> dict[str, float]:
                 lambda batch=batch: pack_record(1, 0, batch), 1000, 300
             )
             figures[f"pack {kind}{name}, bytes"] = len(pack_record(1, 0, batch)) / 1000
-    lanes = Lanes()
+    lanes = Lanes(Limits())
     small = Batch("a", points[:10], kinds["float64"][:10], [NOW_MS] * 10)
 
     def pass_through() -> None:

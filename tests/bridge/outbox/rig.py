@@ -10,7 +10,7 @@ from pathlib import Path
 from bridge.outbox.commits import Commit, Committed
 from bridge.outbox.lanes import Lanes
 from bridge.outbox.store import Store
-from bridge.outbox.words import Entry, Ledger, PointKey
+from bridge.outbox.words import Entry, Ledger, Limits, PointKey
 from mappings.batch import Batch
 from mappings.datatypes import DataType
 from tests.bridge.outbox.disk import Disk
@@ -35,13 +35,15 @@ class Rig:
         loss_allowed: bool = False,
         origin: "Rig | None" = None,
         delivered: set[int] | None = None,
-        **options: int,
+        strict: bool = False,
+        **limits: int,
     ) -> None:
         self.rng = rng
         self.disk = disk or Disk()
         self.max_size = max_size
         self.segment_size = segment_size
-        self.options = options
+        self.strict = strict
+        self.limits = Limits(**limits)
         self.now = 1_000_000
         self.sent: dict[int, Sample] = origin.sent if origin else {}
         """Every sample ever appended, by its value."""
@@ -64,7 +66,7 @@ class Rig:
         self.store = Store(
             FOLDER, KEYS, max_size=self.max_size, files=self.disk, segment_size=self.segment_size
         )
-        self.lanes = Lanes(**self.options)  # type: ignore[arg-type]
+        self.lanes = Lanes(self.limits, strict=self.strict)
         opened = self.store.open()
         self.opened = opened
         self.incidents += [i.code for i in opened.incidents]

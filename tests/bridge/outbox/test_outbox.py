@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.outbox.outbox import Entry, Incident, Outbox, OutboxLocked, PointKey
+from bridge.outbox.outbox import Entry, Incident, Limits, Outbox, OutboxLocked, PointKey
 from mappings.batch import Batch
 from mappings.datatypes import DataType
 from tests.support.wait import until
@@ -26,10 +26,24 @@ def monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def box(folder: Path, incidents: list[Incident] | None = None, **options: object) -> Outbox:
-    options.setdefault("max_size", 1 << 26)
+def box(
+    folder: Path,
+    incidents: list[Incident] | None = None,
+    *,
+    max_size: int = 1 << 26,
+    strict: bool = False,
+    **limits: int,
+) -> Outbox:
     report = (incidents if incidents is not None else []).append
-    return Outbox(folder, KEYS, monotonic_ms=monotonic_ms, report=report, **options)  # type: ignore[arg-type]
+    return Outbox(
+        folder,
+        KEYS,
+        max_size=max_size,
+        monotonic_ms=monotonic_ms,
+        report=report,
+        limits=Limits(**limits),
+        strict=strict,
+    )
 
 
 def batch(first: int, count: int = 10) -> Batch:

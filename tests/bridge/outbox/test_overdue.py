@@ -4,6 +4,7 @@ import pytest
 
 from bridge.outbox.commits import Committed
 from bridge.outbox.lanes import Lanes
+from bridge.outbox.words import Limits
 from mappings.batch import Batch
 
 
@@ -13,7 +14,7 @@ def batch(*points: int) -> Batch:
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_with_strict_the_present_of_a_point_waits_for_the_disk(strict: bool) -> None:
-    lanes = Lanes(strict=strict, live_limit_ms=5_000)
+    lanes = Lanes(Limits(live_limit_ms=5_000), strict=strict)
     lanes.append(batch(0, 1), 0)
     commit = lanes.begin_commit(60)
     assert commit is not None
