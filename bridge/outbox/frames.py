@@ -23,7 +23,6 @@ HEADER_SIZE = _HEADER.size + _CHECK.size
 _TRAILER = Struct("<4sQI")  # mark, offset of the footer frame, CRC-32 of the two
 TRAILER_SIZE = _TRAILER.size
 _TRAILER_MARK = b"\xf5TBF"
-LARGEST_BODY = 1 << 30
 
 
 class Kind(IntEnum):
