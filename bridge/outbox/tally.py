@@ -3,7 +3,7 @@
 Each sample that was accepted and is not buffered any more is in exactly one of the others.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Self
 
 from bridge.outbox.numbers import Ranges
@@ -28,8 +28,12 @@ class Tally:
 
     def cursor(self, following: int, owed: Ranges) -> Cursor:
         """The totals at this moment, with what is owed below the number ``following``."""
-        return Cursor(next=following, owed=tuple(owed), **asdict(self))
+        return Cursor(next=following, owed=tuple(owed), **self._totals())
 
     def ledger(self, *, buffered: int, uncommitted: int, retained: int) -> Ledger:
         """The totals, and where the samples are that are still in the outbox."""
-        return Ledger(buffered=buffered, uncommitted=uncommitted, retained=retained, **asdict(self))
+        totals = self._totals()
+        return Ledger(buffered=buffered, uncommitted=uncommitted, retained=retained, **totals)
+
+    def _totals(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in self.__slots__}
