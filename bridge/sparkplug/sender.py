@@ -104,15 +104,7 @@ class Sender:
         if due_ms is not None and due_ms <= now_ms:
             self._session.on(Event.REBIRTH)
             await self._birth()
-        for device in self._image.devices:
-            if device in self._up:
-                if device in self._born_bad & self._session.born:
-                    # It is here, and hosts hold its values for BAD: some may never change again.
-                    self._device_death(device)
-                if device not in self._session.born:
-                    self._device_birth(device)
-                    self._log.info("device born", device=device)
-                    await self._breathe()
+        await self._bear()
         self._send_live()
         self._send_overdue()
         if not self._outbox.live_samples:
@@ -121,6 +113,20 @@ class Sender:
         self._proof.soon()
         if not sent:
             await self._wait(now_ms)
+
+    async def _bear(self) -> None:
+        """DBIRTH of devices that came up; of one that was born at BAD for its backlog, anew.
+
+        Hosts hold the values of the latter for BAD, and some may never change again.
+        """
+        born = self._session.born
+        anew = self._up & self._born_bad & born
+        for device in sorted((self._up - born) | anew):
+            if device in anew:
+                self._device_death(device)
+            self._device_birth(device)
+            self._log.info("device born", device=device)
+            await self._breathe()
 
     async def _wait(self, now_ms: int) -> None:
         waits_ms = [1_000]
