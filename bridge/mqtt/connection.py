@@ -140,8 +140,10 @@ class Connection:
 
         def on_connect(client: Any, userdata: Any, flags: Any, code: Any, *rest: Any) -> None:
             if code.is_failure:
+                # Not for aiomqtt: it would keep the refusal in a future that nobody may look at.
                 refusal.append(code)
-            if forward is not None:
+                self._lost("refused")
+            elif forward is not None:
                 forward(client, userdata, flags, code, *rest)
 
         self._paho.on_connect = on_connect
