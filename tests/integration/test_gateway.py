@@ -293,8 +293,10 @@ async def test_a_damaged_outbox_is_said_and_the_gateway_runs_on(tmp_path: Path) 
             content[middle : middle + 200] = bytes(200)
             segments[0].write_bytes(content)
             await broker.start()
-            async with Capture("127.0.0.1", broker.port) as capture:
-                gateway.start()
+            async with (
+                Capture("127.0.0.1", broker.port) as capture,
+                GatewayProcess(path) as gateway,
+            ):
                 line = await gateway.logged("outbox", code="outbox-damaged")
                 assert line["remedy"]
                 await gateway.logged("born")
