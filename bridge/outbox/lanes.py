@@ -336,27 +336,6 @@ class Lanes:
             self._retained_samples += samples
         self._forget(now)
 
-    def discard(self, entries: Sequence[Entry]) -> None:
-        """They will never be sent."""
-        for entry in self._landed(entries):
-            self._unpend(entry.number)
-            self._tally.discarded += len(entry)
-
-    def put_back(self, entries: Sequence[Entry]) -> None:
-        """They were not published: unsent again, in their places."""
-        live: list[Entry] = []
-        for entry in self._landed(entries):
-            if entry.number >= self.live_from:
-                live.append(entry)
-                self.live_samples += len(entry)
-            elif entry.stored or entry.number in self._pending:
-                self._owe(entry, len(entry) + entry.filtered)
-                self._tally.discarded -= entry.filtered
-            else:
-                self._tally.evicted += len(entry)
-        if live:
-            self._live = deque(_in_order([*live, *self._live]))
-
     def _forget(self, now: int) -> None:
         while self._retained and (
             self._retained[0][0] <= now or self._retained_samples > self._limits.retained_limit

@@ -70,8 +70,8 @@ class Outbox:
         self._failure: BaseException | None = None
         self._closed = False
         self.wake = asyncio.Event()
-        """Set when something may have become sendable: by `append`, `split`, `rewind`,
-        `put_back`, and by commits. The user clears it before it looks."""
+        """Set when something may have become sendable: by `append`, `split`, `rewind`, and
+        by commits. The user clears it before it looks."""
 
     async def open(self) -> Recovery:
         """Lock the folder, recover what it holds and start the commit thread.
@@ -160,16 +160,6 @@ class Outbox:
     def confirm(self, entries: Sequence[Entry]) -> None:
         """Fenced: the broker has read them. Retained for the overlap, then forgotten."""
         self._lanes.confirm(entries, self._monotonic_ms())
-        self._moved(wake=False)
-
-    def put_back(self, entries: Sequence[Entry]) -> None:
-        """Taken, but not published: unsent again, at their places."""
-        self._lanes.put_back(entries)
-        self._moved()
-
-    def discard(self, entries: Sequence[Entry]) -> None:
-        """Taken, but never to be sent; counted as discarded."""
-        self._lanes.discard(entries)
         self._moved(wake=False)
 
     def take_overdue(self) -> dict[str, set[int]]:

@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One record that was taken from a lane; handed back to `confirm`, `put_back` or `discard`.
+    """One record that was taken from a lane; handed back to `confirm`.
 
     ``number`` is a position in the log, not an identity: a split may move it. ``historical`` says
     that it came from the backlog. The object itself is the identity: after `rewind` the entries

@@ -19,7 +19,7 @@ from typing import Any
 from bridge.sparkplug.messages import Metric, Payload, read_payload
 from bridge.sparkplug.topics import BD_SEQ
 from mappings.batch import Value
-from mappings.datatypes import INTEGERS, SIGNED, DataType, integer_range
+from mappings.datatypes import DataType
 
 VALUE_FIELDS: Mapping[DataType, str] = MappingProxyType(
     {
@@ -66,9 +66,8 @@ class CommandMetric:
     """One metric of an NCMD or DCMD, named by name or by alias (both None: by neither).
 
     ``value`` is as it stands in ``field`` ("boolean_value", ...): integers unsigned, because a
-    command need not say its type; `typed_value` reads it as the type of the metric meant. Both are
-    None when the command carries null, and ``value`` alone for a kind that no scalar metric has
-    ("dataset_value", "template_value").
+    command need not say its type. Both are None when the command carries null, and ``value`` alone
+    for a kind that no scalar metric has ("dataset_value", "template_value").
     """
 
     name: str | None
@@ -92,41 +91,6 @@ def wire_value(datatype: DataType, value: bool | float | str) -> bool | int | fl
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     return bool(value) if datatype is DataType.BOOLEAN else value
-
-
-def typed_value(datatype: DataType, field_name: str, value: object) -> bool | int | float | str:
-    """A value out of the field ``field_name`` as a value of ``datatype``.
-
-    Integers of any width are masked and signed; whole doubles are not taken for integers. Raises
-    `PayloadError` when field and type do not fit or the value is outside of the type.
-    """
-    if datatype in INTEGERS or datatype is DataType.DATETIME:
-        return _typed_integer(datatype, field_name, value)
-    expected = VALUE_FIELDS[datatype]
-    widened = {field_name, expected} == {"float_value", "double_value"}
-    if (field_name == expected or widened) and isinstance(value, bool | float | str):
-        return value
-    raise PayloadError(f"a {datatype.name} is expected in {expected}, seen in {field_name}")
-
-
-def _typed_integer(datatype: DataType, field_name: str, value: object) -> int:
-    if field_name not in _MASKS or not isinstance(value, int):
-        expected = VALUE_FIELDS[datatype]
-        raise PayloadError(f"a {datatype.name} is expected in {expected}, seen in {field_name}")
-    if datatype is DataType.DATETIME:
-        return value
-    low, high = integer_range(datatype)
-    bits = 32 if field_name == "int_value" else 64
-    if datatype in SIGNED:
-        # 0xFF and 0xFFFFFFFF are both -1 of an Int8: the specification is silent on the width.
-        width = high.bit_length() + 1
-        if value >> width == 0:
-            bits = width
-        if value >> bits - 1:
-            value -= 1 << bits
-    if not low <= value <= high:
-        raise PayloadError(f"{value} is outside of {datatype.name}, {low} to {high}")
-    return value
 
 
 def encode_birth(metrics: Iterable[BirthMetric], *, timestamp_ms: int, seq: int) -> bytes:

@@ -1,7 +1,6 @@
 """Names: the topics of Sparkplug B, the ids inside them, and the names that the standard reserves.
 
-``spBv1.0/GROUP/VERB/NODE[/DEVICE]`` for edge nodes and devices, ``spBv1.0/STATE/HOST`` for host
-applications (Sparkplug 3.0, chapter 4). An id is any UTF-8 text that is one topic level:
+``spBv1.0/GROUP/VERB/NODE[/DEVICE]`` for edge nodes and devices (Sparkplug 3.0, chapter 4). An id is any UTF-8 text that is one topic level:
 tck-id-topic-structure-namespace-valid-group-id and its two sisters.
 """
 
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 NAMESPACE = "spBv1.0"
-STATE = "STATE"
 
 BD_SEQ = "bdSeq"  # in NBIRTH and NDEATH: which session is born or dead
 REBIRTH = "Node Control/Rebirth"  # written by a host that wants all births again
@@ -70,19 +68,6 @@ def parse(text: str) -> Topic | None:
     if verb is None or verb.of_device is not (len(levels) == 5):
         return None
     return Topic(levels[1], verb, levels[3], levels[4] if verb.of_device else None)
-
-
-def state_topic(host_id: str) -> str:
-    """Where a host application says that it is online (tck-id-host-topic-phid-birth-topic)."""
-    return f"{NAMESPACE}/{STATE}/{host_id}"
-
-
-def parse_state(text: str) -> str | None:
-    """The host id of a STATE topic, or None."""
-    levels = text.split("/")
-    if len(levels) == 3 and levels[0] == NAMESPACE and levels[1] == STATE:
-        return levels[2]
-    return None
 
 
 def id_fault(text: str) -> str | None:

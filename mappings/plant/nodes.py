@@ -86,10 +86,6 @@ class Mapping:
         chosen = {key: entry for key, entry in self.entries.items() if key in wanted}
         return Mapping(self.line, self.column, chosen)
 
-    def without(self, keys: Iterable[str]) -> "Mapping":
-        """The part without these keys."""
-        return self.only(self.entries.keys() - set(keys))
-
 
 Node = Scalar | Sequence | Mapping
 

@@ -135,20 +135,6 @@ class Rig:
                 self.confirmed.add(value)
                 self.must.discard(value)
 
-    def put_back(self) -> None:
-        position = self.rng.randrange(len(self.taken) + 1)
-        back, self.taken = self.taken[position:], self.taken[:position]
-        self.rng.shuffle(back)
-        self.lanes.put_back(back)
-        self.order = {}
-
-    def discard(self) -> None:
-        if self.taken:
-            entry = self.taken.pop(self.rng.randrange(len(self.taken)))
-            self.lanes.discard([entry])
-            self.must -= set(map(int, entry.batch.values))  # type: ignore[arg-type]
-            self.discarded = True
-
     def split(self) -> None:
         self.lanes.split(self.now)
         assert self.lanes.live_samples == 0

@@ -13,8 +13,8 @@ STEPS = 400
 def step(rig: Rig, rng: random.Random) -> None:
     action = rng.choices(
         ("append", "live", "backlog", "confirm", "time", "begin", "finish", "split", "rewind",
-         "put_back", "discard"),
-        (30, 14, 10, 14, 12, 8, 8, 2, 2, 2, 1),
+        ),
+        (30, 14, 10, 14, 12, 8, 8, 2, 2),
     )[0]  # fmt: skip
     if action == "append":
         rig.append()
@@ -32,12 +32,8 @@ def step(rig: Rig, rng: random.Random) -> None:
         rig.finish_commit()
     elif action == "split":
         rig.split()
-    elif action == "rewind":
-        rig.rewind()
-    elif action == "put_back":
-        rig.put_back()
     else:
-        rig.discard()
+        rig.rewind()
     rig.check()
 
 

@@ -16,9 +16,8 @@ from bridge.sparkplug.payload import (
     encode_birth,
     encode_device_death,
     encode_node_death,
-    typed_value,
 )
-from mappings.datatypes import INTEGERS, DataType, integer_range
+from mappings.datatypes import DataType
 from tests.support import wire
 
 T = 1_795_000_000_123
@@ -196,54 +195,6 @@ def test_mutated_commands(data):
         encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(PayloadError):
         decode_command(bytes(encoded))
-
-
-@pytest.mark.parametrize("datatype", sorted(INTEGERS))
-@given(st.data())
-def test_integers_are_read_as_they_were_written(datatype, data):
-    value = data.draw(st.integers(*integer_range(datatype)))
-    [metric] = wire.metrics(born(datatype, value))
-    field, number = ("int_value", 10) if 10 in metric else ("long_value", 11)
-    assert typed_value(datatype, field, metric[number]) == value
-
-
-@pytest.mark.parametrize(
-    ("datatype", "field", "raw", "value"),
-    [
-        (DataType.INT8, "int_value", 0xFF, -1),
-        (DataType.INT8, "int_value", MINUS_1_32, -1),
-        (DataType.INT16, "int_value", 0xFFFE, -2),
-        (DataType.INT32, "long_value", MINUS_1_64, -1),
-        (DataType.UINT32, "long_value", MINUS_1_32, MINUS_1_32),
-        (DataType.INT64, "int_value", 5, 5),
-        (DataType.DATETIME, "long_value", T, T),
-        (DataType.DOUBLE, "float_value", 0.5, 0.5),
-        (DataType.FLOAT, "double_value", 0.5, 0.5),
-        (DataType.BOOLEAN, "boolean_value", True, True),
-        (DataType.TEXT, "string_value", "x", "x"),
-    ],
-)
-def test_dialects_that_hosts_write(datatype, field, raw, value):
-    assert typed_value(datatype, field, raw) == value
-
-
-@pytest.mark.parametrize(
-    ("datatype", "field", "raw"),
-    [
-        (DataType.UINT8, "int_value", 256),
-        (DataType.UINT32, "long_value", 1 << 32),
-        (DataType.INT16, "int_value", 0x1_8000),
-        (DataType.INT32, "double_value", 3.0),
-        (DataType.INT32, "boolean_value", True),
-        (DataType.BOOLEAN, "int_value", 1),
-        (DataType.DOUBLE, "int_value", 1),
-        (DataType.DOUBLE, "string_value", "1"),
-        (DataType.STRING, "bytes_value", b"x"),
-    ],
-)
-def test_values_that_do_not_fit(datatype, field, raw):
-    with pytest.raises(PayloadError):
-        typed_value(datatype, field, raw)
 
 
 def test_nan_in_a_birth():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.sparkplug.topics import Topic, Verb, build, id_fault, parse, parse_state, state_topic
+from bridge.sparkplug.topics import Topic, Verb, build, id_fault, parse
 
 IDS = st.text(min_size=1, max_size=30).filter(lambda text: id_fault(text) is None)
 
@@ -22,7 +22,6 @@ def test_a_built_topic_parses_to_itself(group, verb, node, device):
 def test_any_text_is_a_topic_or_none(text):
     topic = parse(text)
     assert topic is None or str(topic) == text
-    assert parse_state(text) is None or state_topic(parse_state(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -50,14 +49,6 @@ def test_device_id_exactly_for_device_verbs():
         build("G", Verb.DDATA, "N")
     with pytest.raises(ValueError, match="has no device id"):
         build("G", Verb.NDATA, "N", "D")
-
-
-def test_state():
-    """tck-id-host-topic-phid-birth-topic"""
-    assert state_topic("scada 1") == "spBv1.0/STATE/scada 1"
-    assert parse_state("spBv1.0/STATE/scada 1") == "scada 1"
-    assert parse_state("spBv1.0/STATE/a/b") is None
-    assert parse_state("STATE/scada") is None
 
 
 @pytest.mark.parametrize("text", ["Alpenbräu:Murnau", "utilities-gw", "Meter Kettle", "$x", "日本"])
