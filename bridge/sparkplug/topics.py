@@ -1,6 +1,7 @@
 """Names: the topics of Sparkplug B, the ids inside them, and the names that the standard reserves.
 
-``spBv1.0/GROUP/VERB/NODE[/DEVICE]`` for edge nodes and devices (Sparkplug 3.0, chapter 4). An id is any UTF-8 text that is one topic level:
+``spBv1.0/GROUP/VERB/NODE[/DEVICE]`` for edge nodes and devices (Sparkplug 3.0, chapter 4).
+An id is any UTF-8 text that is one topic level:
 tck-id-topic-structure-namespace-valid-group-id and its two sisters.
 """
 
