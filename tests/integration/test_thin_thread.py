@@ -62,7 +62,9 @@ def run(tmp_path_factory: pytest.TempPathFactory):
                 )
                 await asyncio.sleep(8)
                 assert await gateway.terminate() == 0
-                await asyncio.sleep(0.3)
+                await until(
+                    lambda: "/NDEATH/" in capture.packets[-1].topic, what="the node's death"
+                )
         return plant, simulator.truth, capture.packets
 
     return asyncio.run(play())
