@@ -60,6 +60,11 @@ class Border:
         if not fits:
             raise ContractError(f"{self._name}: a value is not of its tag's type, or beyond it")
 
+    def check_points(self, points: tuple[int, ...]) -> None:
+        """Raise `ContractError` for point indexes that no tag has."""
+        if not points or min(points) < 0 or max(points) >= len(self._datatypes):
+            raise ContractError(f"{self._name}: a point index that no tag has")
+
     def _judge_of(self, points: tuple[int, ...]) -> Callable[..., object]:
         """What accepts a column of values of these points, or raises."""
         if not points:

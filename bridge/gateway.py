@@ -22,7 +22,7 @@ from bridge.outbox.outbox import Incident, Limits, Outbox, PointKey
 from bridge.sparkplug.edge_node import EdgeNode
 from bridge.sparkplug.image import NODE, NodeImage
 from bridge.state import StateFile
-from drivers.driver import Device, Driver, Endpoint
+from drivers.driver import Device, Driver, Endpoint, Fresh
 from mappings.batch import Batch
 from mappings.catalog import Catalog
 from mappings.mapper import Mapper
@@ -88,6 +88,9 @@ class Gateway:
                 self._emit(emitted)
         except Exception as error:  # noqa: BLE001  # the core's fault: ends `run`, not the link
             self._failed(error)
+
+    def fresh(self, event: Fresh) -> None:
+        """Points were read and have not changed."""
 
     def device_up(self, device: str) -> None:
         """A device is complete: it may be born."""

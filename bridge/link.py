@@ -14,7 +14,7 @@ import structlog
 
 from bridge.backoff import Backoff
 from bridge.border import Border, ContractError
-from drivers.driver import Clock, Device, DeviceDown, DeviceUp, Driver, Endpoint, LinkError
+from drivers.driver import Clock, Device, DeviceDown, DeviceUp, Driver, Endpoint, Fresh, LinkError
 from mappings.batch import Batch
 from mappings.quality import BAD, GOOD
 
@@ -33,6 +33,10 @@ class Receiver(Protocol):
 
     def accept(self, batch: Batch) -> None:
         """Values arrived."""
+        ...
+
+    def fresh(self, event: Fresh) -> None:
+        """Points were read and have not changed."""
         ...
 
     def device_up(self, device: str) -> None:
@@ -76,6 +80,11 @@ class _Watch:
             self._told_silent = ""
             if not self.is_up:
                 self._arm(_BIRTH_PATIENCE_S, self.up)
+
+    def fresh(self, event: Fresh) -> None:
+        """Points that were read and did not change."""
+        self._border.check_points(event.points)
+        self._receiver.fresh(event)
 
     def up(self) -> None:
         """Every tag was reported, or patience ended."""
@@ -211,6 +220,8 @@ async def _one_connection(
                 watch = watches[event.device]
                 if isinstance(event, Batch):
                     watch.heard(event)
+                elif isinstance(event, Fresh):
+                    watch.fresh(event)
                 elif isinstance(event, DeviceUp):
                     backoff.reset()
                     watch.up()

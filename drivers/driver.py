@@ -28,6 +28,7 @@ __all__ = [
     "Driver",
     "Endpoint",
     "Event",
+    "Fresh",
     "Grammar",
     "Link",
     "LinkError",
@@ -74,7 +75,20 @@ class DeviceDown:
     remedy: str = ""
 
 
-Event = Batch | DeviceUp | DeviceDown
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """These points were read, or vouched for by their server, and have not changed.
+
+    So that a value which does not change can be told from one that nobody has read for long.
+    ``points`` is the same tuple object each time, as in a `Batch`; said once a second at most for
+    each such tuple. A batch says it of its own points.
+    """
+
+    device: str
+    points: tuple[int, ...]
+
+
+Event = Batch | DeviceUp | DeviceDown | Fresh
 
 
 class LinkError(Exception):

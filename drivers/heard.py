@@ -6,9 +6,10 @@ breaks a promise of `drivers.driver` fails at the event that breaks it, by an as
 
 from collections import defaultdict
 
-from drivers.driver import DeviceDown, DeviceUp, Endpoint, Event
+from drivers.driver import DeviceDown, DeviceUp, Endpoint, Event, Fresh
 from mappings.batch import Batch, Value
-from mappings.datatypes import INTEGERS, TEXTS, WIRE_TYPES, DataType, integer_range
+from mappings.datatypes import INTEGERS, TEXTS, DataType, integer_range
+from mappings.datatypes import wire_type as wire_type_of
 from mappings.quality import BAD, GOOD, STALE
 
 
@@ -32,6 +33,9 @@ class Heard:
             assert event.device in self._devices
             assert event.reason, "a device that is down needs a reason for people"
             self.up.discard(event.device)
+        elif isinstance(event, Fresh):
+            assert event.points, "a Fresh without points says nothing"
+            assert {(event.device, p) for p in event.points} <= self.values.keys()
         else:
             self._take_batch(event)
 
@@ -68,7 +72,9 @@ class Heard:
 
 def assert_fits(value: Value, wire_type: str) -> None:
     """Fail unless ``value`` is of the Python type, and in the range, of the wire type."""
-    datatype = WIRE_TYPES[wire_type].datatype
+    wire = wire_type_of(wire_type)
+    assert wire is not None, wire_type
+    datatype = wire.datatype
     assert value is not None, "a GOOD value is never None"
     if datatype is DataType.BOOLEAN:
         assert type(value) is bool

@@ -16,13 +16,15 @@ class Fault:
 
     ``field`` is the key or column ("address"; "" for the row as a whole), ``seen`` one line that
     names what was seen, ``remedy`` what was expected and how to mend it. Codes that begin with E
-    stop, with W warn; a code is never used for anything else again.
+    stop, with W warn; a code is never used for anything else again. ``next`` is a command to
+    type; ``{plant}``, ``{link}``, ``{device}`` and ``{file}`` in it are filled in by the reader.
     """
 
     code: str
     field: str
     seen: str
     remedy: str
+    next: str = ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -174,7 +174,7 @@ def raw_of(value: Value, tag: Tag, metric: Metric) -> Value:
     Rounded to the wire type and kept inside it.
     """
     wire = WIRE_TYPES[tag.wire_type].datatype
-    if value is None or isinstance(value, str) or wire is DataType.BOOLEAN:
+    if not isinstance(value, int | float) or wire is DataType.BOOLEAN:
         return value
     if wire not in INTEGERS and wire not in FLOATS:
         return value
@@ -187,7 +187,11 @@ def raw_of(value: Value, tag: Tag, metric: Metric) -> Value:
 
 def engineering_of(raw: Value, metric: Metric) -> Value:
     """What a host must see when the device holds ``raw``: raw x scale + offset, exactly."""
-    if raw is None or isinstance(raw, str | bool) or (metric.scale == 1 and not metric.offset):
+    if (
+        not isinstance(raw, int | float)
+        or isinstance(raw, bool)
+        or (metric.scale == 1 and not metric.offset)
+    ):
         return raw
     exact = Fraction(raw) * metric.scale + metric.offset
     return float(exact) if metric.datatype in FLOATS else int(exact)

@@ -9,7 +9,6 @@ standard output.
 import json
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -21,7 +20,7 @@ from bridge.cli.secrets import SecretError, resolve
 from drivers.driver import Driver
 from drivers.registry import DriverWarning, load_drivers
 from mappings.plant.definitions import Login, Plant, Secret
-from mappings.plant.problems import Problem, Report
+from mappings.plant.problems import Place, Problem, Report
 from mappings.plant.reader import read_plant
 
 PLANT_FILE = "plant.yaml"
@@ -39,12 +38,21 @@ def check(path: Path, *, strict: bool, as_json: bool) -> int:
     plant, problems = read(path)
     if as_json:
         for problem in problems:
-            print(json.dumps(asdict(problem) | {"stops": problem.stops}, ensure_ascii=False))
+            print(json.dumps(_as_json(problem), ensure_ascii=False))
     else:
         show(problems)
         if plant is not None:
             _summary(plant)
     return 1 if plant is None or (strict and problems) else 0
+
+
+def _as_json(problem: Problem) -> dict[str, object]:
+    place = problem.place
+    return {
+        "file": place.file, "line": place.line, "column": place.column, "header": place.header,
+        "code": problem.code, "seen": problem.seen, "remedy": problem.remedy,
+        "next": problem.next, "stops": problem.stops,
+    }  # fmt: skip
 
 
 def load_plant(path: Path) -> Plant:
@@ -114,7 +122,7 @@ def _text(file: Path, given: Path, report: Report) -> str | None:
     try:
         if file.stat().st_size > LARGEST:
             seen = f"more than {LARGEST >> 20} MiB: this is no plant file"
-            report.add("E110", (1, 1), seen, "name the plant file, or its folder")
+            report.add("E110", report.top, seen, "name the plant file, or its folder")
             return None
         raw = file.read_bytes()
     except FileNotFoundError:
@@ -123,21 +131,22 @@ def _text(file: Path, given: Path, report: Report) -> str | None:
             hint = (
                 f"there are {there}: name the one you mean" if there else f"put {PLANT_FILE} there"
             )
-            report.add("E202", (1, 1), f"no {PLANT_FILE} in this folder", hint)
+            report.add("E202", report.top, f"no {PLANT_FILE} in this folder", hint)
         else:
             hint = "name a plant file, or the folder of a plant.yaml"
-            report.add("E202", (1, 1), "no such file", hint)
+            report.add("E202", report.top, "no such file", hint)
         return None
     except OSError as error:
         hint = "check its rights, and that it is a plain file"
-        report.add("E110", (1, 1), f"cannot be read: {error.strerror or error}", hint)
+        report.add("E110", report.top, f"cannot be read: {error.strerror or error}", hint)
         return None
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8-sig", errors="ignore").split("\n")
         seen = f"the byte 0x{raw[error.start]:02X} here is not UTF-8"
-        report.add("E111", (len(before), len(before[-1]) + 1), seen, "save the file as UTF-8")
+        at = Place(str(file), len(before), len(before[-1]) + 1)
+        report.add("E111", at, seen, "save the file as UTF-8")
         return None
 
 

@@ -123,8 +123,13 @@ def _properties(metric: Metric, quality: int) -> dict[str, tuple[DataType, Value
     the birth had.
     """
     properties: dict[str, tuple[DataType, Value]] = {QUALITY: (DataType.INT32, quality)}
-    if metric.unit:
-        properties["engUnit"] = (DataType.STRING, metric.unit)
+    for key, text in (
+        ("engUnit", metric.unit.text),
+        ("unitUcum", metric.unit.ucum),
+        ("unitCode", metric.unit.code),
+    ):
+        if text:
+            properties[key] = (DataType.STRING, text)
     if metric.low is not None:
         properties["engLow"] = (DataType.DOUBLE, metric.low)
     if metric.high is not None:

@@ -79,7 +79,7 @@ class CommandMetric:
     is_historical: bool = False
 
 
-def wire_value(datatype: DataType, value: bool | float | str) -> bool | int | float | str:
+def wire_value(datatype: DataType, value: Value) -> Any:
     """A value as it goes into its field: integers masked to the field, texts made valid UTF-8.
 
     A lone surrogate, which no UTF-8 can carry, becomes "?". A value that does not fit its type is
@@ -87,7 +87,8 @@ def wire_value(datatype: DataType, value: bool | float | str) -> bool | int | fl
     """
     mask = _MASKS.get(VALUE_FIELDS[datatype])
     if mask is not None:
-        return int(value) & mask
+        assert isinstance(value, int)
+        return value & mask
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     return bool(value) if datatype is DataType.BOOLEAN else value

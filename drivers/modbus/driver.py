@@ -29,6 +29,15 @@ class ModbusDriver:
     device_model = DeviceOptions
     link_model = LinkOptions
 
+    def is_array(self, tag: Tag) -> bool:  # noqa: ARG002
+        """Whether an address names several values."""
+        return False
+
+    def stale_after_ms(self, tag: Tag, link: BaseModel) -> int:
+        """Three scans and one answer: what a busy or disturbed line may take."""
+        assert isinstance(link, LinkOptions)
+        return 3 * tag.scan_ms + link.timeout
+
     def check_tag(self, tag: Tag, options: BaseModel) -> list[Fault]:
         """What is wrong with a row's address, type and order."""
         assert isinstance(options, DeviceOptions)

@@ -31,6 +31,14 @@ class OpcUaDriver:
     device_model: type[BaseModel] = DeviceOptions
     link_model: type[BaseModel] = LinkOptions
 
+    def is_array(self, tag: Tag) -> bool:  # noqa: ARG002
+        """Whether an element names several values."""
+        return False
+
+    def stale_after_ms(self, tag: Tag, link: BaseModel) -> int:  # noqa: ARG002
+        """Never: the session's keep-alive vouches for what does not change."""
+        return 0
+
     def check_tag(self, tag: Tag, options: BaseModel) -> list[Fault]:
         """See `mappings.plant.grammar.Grammar`."""
         assert isinstance(options, DeviceOptions)

@@ -24,7 +24,7 @@ def read_destinations(
     node = root.get("destinations")
     if node is None and "destinations" not in meant:
         remedy = "add destinations: { NAME: { servers: [mqtt://HOST] } }"
-        report.add("E214", (1, 1), "no destination", remedy)
+        report.add("E214", report.top, "no destination", remedy)
     elif isinstance(node, Mapping) and not section:
         report.add("E214", node.spot, "no destination", "add one under destinations:")
     found = (reader.read(name, key.spot, value) for name, (key, value) in section.items())

@@ -32,7 +32,7 @@ from mappings.plant.links import (
 from mappings.plant.names import check_dots, check_sparkplug_id, folded
 from mappings.plant.nodes import Mapping, Node, Scalar
 from mappings.plant.points import Rows
-from mappings.plant.problems import Report, Spot, spot_text
+from mappings.plant.problems import Report, Spot, beside
 from mappings.plant.rows import Defaults
 from mappings.plant.scans import ScanTimes, scan_time
 from mappings.plant.schema import DeviceBlock
@@ -53,7 +53,7 @@ class DeviceDraft:
     link: LinkDraft | None = None
     options: BaseModel | None = None
     block: Mapping | None = None
-    block_spot: Spot = (1, 1)
+    block_spot: Spot
     tags: list[Tag] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
 
@@ -95,13 +95,15 @@ def read_devices(
     seen: dict[str, DeviceDraft] = {}
     what = "{ NAME: { modbus: …, tags: … } }"
     for name, (key, value) in entries(node, "devices", what, report).items():
-        draft = DeviceDraft(name=name, spot=key.spot)
+        draft = DeviceDraft(name=name, spot=key.spot, block_spot=key.spot)
         for fault in (check_sparkplug_id(name, "device"), check_dots(name, "device")):
             if fault is not None:
                 report.add(fault.code, key.spot, fault.seen, fault.remedy)
         twin = seen.setdefault(folded(name), draft)
         if twin is not draft:
-            remedy = f"first at {spot_text(twin.spot)}; hosts may take them for one; rename one"
+            remedy = (
+                f"first at {beside(twin.spot, key.spot)}; hosts may take them for one; rename one"
+            )
             report.add("E610", key.spot, f"devices: {name!r} exists already", remedy)
         drafts.append(draft)
         reader = _DeviceReader(draft, links, drivers, scans, report)
@@ -269,7 +271,12 @@ class _DeviceReader:
             self.links[draft.name].users += 1
             self.report.add("E217", draft.spot, seen, remedy)
         draft.link = LinkDraft(
-            name=draft.name, spot=draft.block_spot, driver=driver, own=True, users=1
+            name=draft.name,
+            spot=draft.block_spot,
+            endpoint_spot=endpoint.spot,
+            driver=driver,
+            own=True,
+            users=1,
         )
         read_connection(draft.link, block, path, driver, meant, self.report)
 

@@ -6,6 +6,7 @@ the reader takes its drivers as an argument, because this floor may not import t
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
@@ -40,10 +41,24 @@ class Grammar(Protocol):
         """
         ...
 
+    def is_array(self, tag: Tag) -> bool:
+        """Whether address and element name several values, as ``HR101[10]`` does.
+
+        Asked before `check_tag`; False for what cannot be read.
+        """
+        ...
+
+    def stale_after_ms(self, tag: Tag, link: BaseModel) -> int:
+        """After how long without a fresh value a tag is STALE if its row does not say; 0: never.
+
+        ``link`` are the options of the link.
+        """
+        ...
+
     def check_tag(self, tag: Tag, options: BaseModel) -> list[Fault]:
         """What is wrong with this row's address, type and order, offline.
 
-        ``Fault.field`` is ``address``, ``type`` or ``order``.
+        ``Fault.field`` is ``address``, ``type``, ``element`` or ``order``.
         """
         ...
 
@@ -59,6 +74,32 @@ class Grammar(Protocol):
 
         A unit id that occurs twice, say; ``Fault.field`` is a key of the driver block.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRequest:
+    """One request that a link will send again and again, as ``check --requests`` shows it.
+
+    ``what`` is the request in the words of the protocol, ``tags`` the names of the rows that it
+    reads, ``why`` one line on its size and cut. ``wire_ms`` is how long request and answer occupy
+    the connection, None where nobody can say (a network).
+    """
+
+    device: str
+    scan_ms: int
+    what: str
+    tags: tuple[str, ...]
+    why: str = ""
+    wire_ms: float | None = None
+
+
+@runtime_checkable
+class WithRequests(Protocol):
+    """A driver that polls has this too, so that its requests can be seen before they are sent."""
+
+    def requests(self, devices: Sequence[Device], link: BaseModel) -> list[PlannedRequest]:
+        """All requests of a link, for checked devices; ``link`` are the options of the link."""
         ...
 
 

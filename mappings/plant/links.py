@@ -33,10 +33,10 @@ class LinkDraft:
 
     name: str
     spot: Spot
+    endpoint_spot: Spot
     driver: Grammar | None = None
     options: BaseModel | None = None
     endpoint: str = ""
-    endpoint_spot: Spot = (1, 1)
     login: Login | None = None
     down_after_ms: int = 5_000
     own: bool = False
@@ -48,7 +48,7 @@ def read_links(node: Node | None, drivers: Grammars, report: Report) -> dict[str
     links: dict[str, LinkDraft] = {}
     seen: dict[str, str] = {}
     for name, (key, value) in entries(node, "links", "{ NAME: { endpoint: … } }", report).items():
-        draft = LinkDraft(name=name, spot=key.spot)
+        draft = LinkDraft(name=name, spot=key.spot, endpoint_spot=key.spot)
         twin = seen.setdefault(folded(name), name)
         if twin != name:
             remedy = "names that differ only in case are taken for one; rename one"
@@ -99,7 +99,7 @@ def read_connection(
     endpoint = block.get("endpoint")
     assert isinstance(endpoint, Scalar)
     draft.endpoint, draft.endpoint_spot = endpoint.text, endpoint.spot
-    before = len(report.problems)
+    before = len(report)
     common = read_block(LinkBlock, block.only(keys_of(LinkBlock)), path, report)
     if common is not None:
         draft.down_after_ms = common.down_after
@@ -110,7 +110,7 @@ def read_connection(
             draft.login = Login(user=login.login.user, password=login.login.password)
     own = block.only(keys_of(driver.link_model))
     options = read_block(driver.link_model, own, path, report, key_spot=draft.spot, meant=meant)
-    if len(report.problems) == before:
+    if len(report) == before:
         draft.options = options
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from mappings.plant.problems import Report, Spot
+from mappings.plant.problems import Place, Report, beside
 from mappings.plant.syntax import UNSHOWN_KEY, explain, unreadable
 
 Plain = str | list["Plain"] | dict[str, "Plain"]
@@ -27,15 +27,9 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class Scalar:
     """One value: the text that was typed; ``quoted`` tells "" from nothing at all."""
 
-    line: int
-    column: int
+    spot: Place
     text: str
     quoted: bool = False
-
-    @property
-    def spot(self) -> Spot:
-        """Where it begins."""
-        return self.line, self.column
 
     @property
     def empty(self) -> bool:
@@ -45,37 +39,25 @@ class Scalar:
 
 @dataclass(slots=True)
 class Sequence:
-    """A list of values."""
+    """A list of values; ``spot`` is its bracket or its first dash."""
 
-    line: int
-    column: int
+    spot: Place
     items: list["Node"] = field(default_factory=list)
-
-    @property
-    def spot(self) -> Spot:
-        """Where it begins: its bracket or its first dash."""
-        return self.line, self.column
 
 
 @dataclass(slots=True)
 class Mapping:
-    """Keys and values, in the order of the file."""
+    """Keys and values, in the order of the file; ``spot`` is its brace or its first key."""
 
-    line: int
-    column: int
+    spot: Place
     entries: dict[str, tuple[Scalar, "Node"]] = field(default_factory=dict)
-
-    @property
-    def spot(self) -> Spot:
-        """Where it begins: its brace or its first key."""
-        return self.line, self.column
 
     def get(self, key: str) -> "Node | None":
         """The value under a key."""
         entry = self.entries.get(key)
         return entry[1] if entry else None
 
-    def key_spot(self, key: str) -> Spot:
+    def key_spot(self, key: str) -> Place:
         """Where a key stands; of a key that does not stand here, where the mapping begins."""
         entry = self.entries.get(key)
         return entry[0].spot if entry else self.spot
@@ -84,7 +66,7 @@ class Mapping:
         """The part with these keys."""
         wanted = set(keys)
         chosen = {key: entry for key, entry in self.entries.items() if key in wanted}
-        return Mapping(self.line, self.column, chosen)
+        return Mapping(self.spot, chosen)
 
 
 Node = Scalar | Sequence | Mapping
@@ -108,22 +90,26 @@ def plain(node: Node) -> Plain:
     return {key: plain(value) for key, (_, value) in node.entries.items()}
 
 
-def parse(text: str, report: Report) -> Node | None:
-    """The tree of a text; None where there is none, with the reason in the report."""
+def parse(text: str, file: str, report: Report) -> Node | None:
+    """The tree of a file's text; None where there is none, with the reason in the report."""
     problem = unreadable(text)
     if problem is not None:
-        report.add(*problem)
+        code, (line, column), seen, remedy = problem
+        report.add(code, Place(file, line, column), seen, remedy)
         return None
-    builder = _Builder(report)
+    builder = _Builder(file, report)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             if not builder.take(event):
                 return None
     except yaml.MarkedYAMLError as error:
-        report.add(*explain(error, text, builder.last_key, builder.last_value))
+        at = builder.last_value
+        last_value = (at.line, at.column) if at else None
+        code, (line, column), seen, remedy = explain(error, text, builder.last_key, last_value)
+        report.add(code, Place(file, line, column), seen, remedy)
         return None
     except yaml.YAMLError as error:
-        report.add("E101", (1, 1), f"not YAML: {error}", "compare with the samples")
+        report.add("E101", Place(file, 1, 1), f"not YAML: {error}", "compare with the samples")
         return None
     return builder.root
 
@@ -131,14 +117,15 @@ def parse(text: str, report: Report) -> Node | None:
 class _Builder:
     """Puts events together to a tree."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, file: str, report: Report) -> None:
+        self.file = file
         self.report = report
         self.root: Node | None = None
         self.documents = 0
         self.open: list[Mapping | Sequence] = []
         self.keys: list[Scalar | None] = []  # of each open mapping: the key that waits for a value
         self.last_key: str | None = None
-        self.last_value: Spot | None = None
+        self.last_value: Place | None = None
 
     def take(self, event: yaml.Event) -> bool:
         """Add one event; False when reading on makes no sense."""
@@ -146,19 +133,19 @@ class _Builder:
             self.documents += 1
             if self.documents > 1:
                 remedy = "a plant is one document: remove the line '---' and what follows"
-                self.report.add("E109", _spot(event), "a second document begins here", remedy)
+                self.report.add("E109", self._spot(event), "a second document begins here", remedy)
                 return False
         elif isinstance(event, yaml.AliasEvent):
             self._refuse_alias(event)
-            self._add(Scalar(*_spot(event), f"*{event.anchor}", quoted=True))
+            self._add(Scalar(self._spot(event), f"*{event.anchor}", quoted=True))
         elif isinstance(event, yaml.ScalarEvent):
             self._refuse_decoration(event)
             quoted = event.style is not None and event.style != ""
-            self._add(Scalar(*_spot(event), event.value, quoted))
+            self._add(Scalar(self._spot(event), event.value, quoted))
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self._refuse_decoration(event)
             kind = Mapping if isinstance(event, yaml.MappingStartEvent) else Sequence
-            node = kind(*_spot(event))
+            node = kind(self._spot(event))
             if len(self.open) >= _DEEPEST:
                 self.report.add("E101", node.spot, "nested too deep", "compare with the samples")
                 return False
@@ -186,7 +173,7 @@ class _Builder:
             else:
                 remedy = "a key is one word; a value with [ ] { } must stand in quotes"
                 self.report.add("E105", node.spot, f"{kind_of(node)} as a key", remedy)
-                self.keys[-1] = Scalar(*node.spot, "", quoted=True)
+                self.keys[-1] = Scalar(node.spot, "", quoted=True)
             return
         self.keys[-1] = None
         self.last_key, self.last_value = key.text, node.spot
@@ -194,15 +181,15 @@ class _Builder:
         if first is None:
             parent.entries[key.text] = (key, node)
         else:
-            line, column = first[0].spot
-            remedy = f"the first stands at {line}:{column}; keep one of them"
+            at = beside(first[0].spot, key.spot)
+            remedy = f"the first stands at {at}; keep one of them"
             self.report.add("E102", key.spot, f"key {key.text!r} stands here twice", remedy)
 
     def _refuse_alias(self, event: yaml.AliasEvent) -> None:
         shown = self._shown(f"*{event.anchor}")
         remedy = f"write out what is meant, or put the text in quotes: '{shown}'"
-        self.report.add("E107", _spot(event), f"'{shown}' is a YAML alias", remedy)
-        self.report.closed.add(_spot(event))
+        self.report.add("E107", self._spot(event), f"'{shown}' is a YAML alias", remedy)
+        self.report.closed.add(self._spot(event))
 
     def _refuse_decoration(
         self, event: yaml.ScalarEvent | yaml.MappingStartEvent | yaml.SequenceStartEvent
@@ -210,19 +197,18 @@ class _Builder:
         if event.anchor is not None:
             shown = self._shown(f"&{event.anchor}")
             remedy = f"remove '{shown}', or put the text in quotes: '{shown} …'"
-            self.report.add("E107", _spot(event), f"'{shown}' is a YAML anchor", remedy)
+            self.report.add("E107", self._spot(event), f"'{shown}' is a YAML anchor", remedy)
         if event.tag is not None:
             tag = self._shown(event.tag.replace("tag:yaml.org,2002:", "!!"))
             remedy = "remove it, or put the text in quotes; a key knows how its value is read"
-            self.report.add("E108", _spot(event), f"'{tag}' is a YAML tag", remedy)
+            self.report.add("E108", self._spot(event), f"'{tag}' is a YAML tag", remedy)
 
     def _shown(self, text: str) -> str:
         """A text for a message; of what stands under a secret's key only the first sign."""
         key = self.keys[-1] if self.keys else None
         return f"{text[0]}…" if key is not None and key.text == UNSHOWN_KEY else text
 
-
-def _spot(event: yaml.Event) -> Spot:
-    mark = event.start_mark
-    assert mark is not None  # only events made by hand have none
-    return mark.line + 1, mark.column + 1
+    def _spot(self, event: yaml.Event) -> Place:
+        mark = event.start_mark
+        assert mark is not None  # only events made by hand have none
+        return Place(self.file, mark.line + 1, mark.column + 1)

@@ -13,7 +13,7 @@ from mappings.plant.grammar import Grammar
 from mappings.plant.names import folded
 from mappings.plant.nodes import Mapping, Node, Scalar
 from mappings.plant.nodes import Sequence as Listing
-from mappings.plant.problems import Report, Spot, spot_text
+from mappings.plant.problems import Report, Spot, beside
 from mappings.plant.rows import Defaults, Point, Row, read_row
 from mappings.plant.scans import ScanTimes
 from mappings.tags import Device, Metric, Tag
@@ -131,21 +131,23 @@ def _check_names(device: str, read: Sequence[tuple[Row, Point]], report: Report)
         first = names.setdefault(key, row)
         if first is not row:
             seen = f"metric {point.name!r} exists already in {device!r}"
-            at = spot_text(first.spot_of("name"))
+            at = beside(first.spot_of("name"), spot)
             remedy = f"first at {at}; names that differ only in case collide at hosts; rename one"
             report.add("E604", spot, seen, remedy)
             continue
         inside = folders.get(key)
         if inside is not None:
             seen = f"metric {point.name!r} is a folder too"
-            remedy = f"{inside[1]!r} at {spot_text(inside[0].spot_of('name'))} is in it; rename one"
+            remedy = (
+                f"{inside[1]!r} at {beside(inside[0].spot_of('name'), spot)} is in it; rename one"
+            )
             report.add("E605", spot, seen, remedy)
         other = ids.setdefault(point.id, (row, point.name))
         if other[0] is not row:
             column = "id" if "id" in row.cells else "name"
             seen = f"{point.name}: id {point.id!r} is the one of {other[1]!r} already"
             remedy = (
-                f"first at {spot_text(other[0].spot_of('name'))}; history would mix: change one"
+                f"first at {beside(other[0].spot_of('name'), spot)}; history would mix: change one"
             )
             report.add("E606", row.spot_of(column), seen, remedy)
 

@@ -5,12 +5,45 @@ once. Codes that begin with E stop, with W warn; `CODES` is their only list, and
 meant something never means anything else.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from shlex import quote
+from typing import NamedTuple
 
-Spot = tuple[int, int]
-"""Line and column in a file, both counted from 1."""
+
+class Place(NamedTuple):
+    """Where something stands: line and column count from 1, the column characters.
+
+    In a table ``column`` counts cells and is shown as a letter; ``header`` is the name of that
+    column, empty for the header row itself, and None where the file is no table. A sheet of a
+    workbook has the file ``io.xlsx!Tags``.
+    """
+
+    file: str
+    line: int
+    column: int
+    header: str | None = None
+
+    def __str__(self) -> str:
+        if self.header is None:
+            return f"{self.file}:{self.line}:{self.column}"
+        named = f" ({self.header})" if self.header else ""
+        return f"{self.file}:{self.line}:{column_letter(self.column)}{named}"
+
+
+Spot = Place
+
+
+def column_letter(number: int) -> str:
+    """What a spreadsheet calls its column of a number from 1: A, Z, AA."""
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
 
 CODES: dict[str, str] = {
     # E1xx: the text, its structure, its words
@@ -89,13 +122,10 @@ CODES: dict[str, str] = {
 class Problem:
     """One thing wrong at one place.
 
-    ``line`` and ``column`` count from 1, as editors do; the column counts characters. ``seen`` and
-    ``remedy`` are one line each, ``next`` a command to type or empty.
+    ``seen`` and ``remedy`` are one line each, ``next`` a command to type or empty.
     """
 
-    file: str
-    line: int
-    column: int
+    place: Place
     code: str
     seen: str
     remedy: str
@@ -106,11 +136,6 @@ class Problem:
         """True for an error, False for a warning."""
         return self.code.startswith("E")
 
-    @property
-    def place(self) -> str:
-        """``file:line:column``, as editors and terminals link it."""
-        return f"{self.file}:{self.line}:{self.column}"
-
     def __str__(self) -> str:
         ahead = f"   next: {self.next}" if self.next else ""
         return f"{self.place}: {self.code} {self.seen}\n    {self.remedy}{ahead}"
@@ -118,43 +143,88 @@ class Problem:
 
 @dataclass(slots=True)
 class Report:
-    """The problems of one file, as they are found."""
+    """The problems of a plant, as they are found; ``file`` is its first file.
+
+    What is written once may stand for many instances: inside of `instance`, a problem that an
+    earlier one had at the same place is counted there instead of being told again.
+    """
 
     file: str
-    problems: list[Problem] = field(default_factory=list)
-    closed: set[Spot] = field(default_factory=set)
+    closed: set[Place] = field(default_factory=set)
     """Places of values that are no values at all: what else is said there follows from that."""
+    _problems: list[Problem] = field(default_factory=list)
+    _repeats: Counter[int] = field(default_factory=Counter)
+    _known: dict[tuple[str, Place, int], int] = field(default_factory=dict)
+    _here: Counter[tuple[str, Place]] | None = None
 
-    def add(self, code: str, spot: Spot, seen: str, remedy: str) -> None:
-        """One more problem; texts are cut and cleaned to one line each."""
-        if spot in self.closed:
-            return
-        self.problems.append(
-            Problem(
-                file=self.file,
-                line=spot[0],
-                column=spot[1],
-                code=code,
-                seen=one_line(seen),
-                remedy=one_line(remedy, 300),
-                next=f"tagbridge check {quote(self.file)}",
-            )
-        )
+    @property
+    def top(self) -> Place:
+        """Where the plant begins: for what is missing altogether."""
+        return Place(self.file, 1, 1)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All so far, each with the number of further instances that have it."""
+        return [
+            replace(problem, seen=f"{problem.seen} (and {n} more instance{'s' if n > 1 else ''})")
+            if (n := self._repeats[index])
+            else problem
+            for index, problem in enumerate(self._problems)
+        ]
 
     @property
     def stops(self) -> bool:
         """Whether there is an error among them."""
-        return any(problem.stops for problem in self.problems)
+        return any(problem.stops for problem in self._problems)
+
+    def __len__(self) -> int:
+        """How many have been found, repetitions included: whether it grew tells if all was well."""
+        return len(self._problems) + self._repeats.total()
+
+    def add(self, code: str, place: Place, seen: str, remedy: str, next: str = "") -> None:  # noqa: A002
+        """One more problem; texts are cut and cleaned to one line each.
+
+        ``next`` left out is the check of the plant.
+        """
+        if place in self.closed:
+            return
+        if self._here is not None:
+            self._here[code, place] += 1
+            key = (code, place, self._here[code, place])
+            first = self._known.setdefault(key, len(self._problems))
+            if first < len(self._problems):
+                self._repeats[first] += 1
+                return
+        self._problems.append(
+            Problem(
+                place=place,
+                code=code,
+                seen=one_line(seen),
+                remedy=one_line(remedy, 300),
+                next=next or f"tagbridge check {quote(self.file)}",
+            )
+        )
+
+    @contextmanager
+    def instance(self) -> Iterator[None]:
+        """What is found inside is of one instance of what is written once."""
+        outer, self._here = self._here, Counter()
+        try:
+            yield
+        finally:
+            self._here = outer
 
 
-def spot_text(spot: Spot) -> str:
-    """A place in the same file, as messages name it: ``20:62``."""
-    return f"{spot[0]}:{spot[1]}"
+def beside(place: Place, other: Place) -> str:
+    """A place as a message about ``other`` names it: ``20:62`` in the same plant file."""
+    if place.header is None and place.file == other.file:
+        return f"{place.line}:{place.column}"
+    return str(place)
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Sorted by place, each text once: the order in which a reader of the file meets them."""
-    return sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.code, p.seen, p.remedy))
+    """Sorted by place, each text once: the order in which a reader of the files meets them."""
+    return sorted(set(problems), key=lambda p: (*p.place[:3], p.code, p.seen, p.remedy))
 
 
 def one_line(text: str, most: int = 160) -> str:

@@ -44,11 +44,11 @@ def read_plant(
     the order of the file.
     """
     report = Report(file)
-    root = parse(text.removeprefix("\ufeff"), report)
+    root = parse(text.removeprefix("\ufeff"), file, report)
     if root is None or (isinstance(root, Scalar) and root.empty):
         if not report.problems:
             seen = "the file is empty: key 'tagbridge' is missing"
-            report.add("E104", (1, 1), seen, f"begin with tagbridge: {FORMAT}")
+            report.add("E104", report.top, seen, f"begin with tagbridge: {FORMAT}")
         return None, in_order(report.problems)
     if not isinstance(root, Mapping):
         report.add(*wrong_shape("the plant file", root, "model", "tagbridge: 1 and sections"))
@@ -56,7 +56,7 @@ def read_plant(
     if _is_newer(root, report):
         return None, [problem for problem in report.problems if problem.code == "E121"]
     if not drivers:
-        report.add("E218", (1, 1), "no driver is installed", "install tagbridge again")
+        report.add("E218", report.top, "no driver is installed", "install tagbridge again")
         return None, in_order(report.problems)
     plant = _Reader(root, drivers, secret_is_there, report).plant()
     return (None if report.stops else plant), in_order(report.problems)
@@ -130,7 +130,7 @@ class _Reader:
         remedy = f"begin the file with tagbridge: {FORMAT}"
         if written is None:
             if "tagbridge" not in self.meant:
-                self.report.add("E104", (1, 1), "key 'tagbridge' is missing", remedy)
+                self.report.add("E104", self.report.top, "key 'tagbridge' is missing", remedy)
         elif not isinstance(written, Scalar) or written.text != str(FORMAT):
             shown = repr(written.text) if isinstance(written, Scalar) else "this"
             self.report.add("E120", written.spot, f"tagbridge: {shown} is no format", remedy)
@@ -178,7 +178,7 @@ class _Reader:
             if node is None:
                 if "devices" not in self.meant:
                     remedy = "add devices: { NAME: { modbus: …, tags: … } }"
-                    self.report.add("E213", (1, 1), "no device", remedy)
+                    self.report.add("E213", self.report.top, "no device", remedy)
             elif isinstance(node, Mapping):
                 self.report.add("E213", node.spot, "no device", "add one under devices:")
         elif node is not None and not any(device.in_service for device in devices):

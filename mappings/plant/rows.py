@@ -31,7 +31,7 @@ from mappings.plant.columns import COLUMNS, METRIC_TYPES, PROPERTY, Cells, Deadb
 from mappings.plant.names import OWN_PROPERTIES, check_metric_name, folded
 from mappings.plant.problems import Report, Spot
 from mappings.plant.scans import ScanTimes, scan_time
-from mappings.tags import Metric, Tag
+from mappings.tags import Metric, Tag, Unit
 
 # Integers that a float holds without rounding: the bits of its mantissa.
 _EXACT_BITS = {DataType.FLOAT: 24, DataType.DOUBLE: 53}
@@ -200,7 +200,8 @@ class _Reading:
             id=identity,
             name=cells.name,
             datatype=datatype,
-            unit=cells.unit,
+            raw=wire.datatype,
+            unit=Unit(text=cells.unit),
             description=cells.description,
             scale=cells.scale,
             offset=cells.offset,

@@ -9,7 +9,8 @@ import re
 
 import yaml
 
-from mappings.plant.problems import Spot
+Spot = tuple[int, int]
+"""Line and column in the text, both from 1."""
 
 _Problem = tuple[str, Spot, str, str]  # code, place, what was seen, remedy
 

@@ -87,7 +87,7 @@ def test_every_metric_is_born_once_by_its_name_type_unit_and_alias(run) -> None:
     assert len(set(aliases)) == len(aliases)
     assert min(aliases) >= 1
     for key, metric in expected.items():
-        assert _properties(born[key]).get("engUnit", "") == metric.unit
+        assert _properties(born[key]).get("engUnit", "") == metric.unit.text
 
 
 def _properties(metric: dict[int, int | bytes]) -> dict[str, object]:

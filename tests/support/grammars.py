@@ -47,6 +47,12 @@ class Wire:
     device_model = WireDevice
     link_model = WireLink
 
+    def is_array(self, tag: Tag) -> bool:
+        return tag.address.endswith("]")
+
+    def stale_after_ms(self, tag: Tag, link: BaseModel) -> int:
+        return 0
+
     def check_tag(self, tag: Tag, options: BaseModel) -> list[Fault]:
         assert isinstance(options, WireDevice)
         if tag.address.startswith("holding:"):
@@ -85,6 +91,12 @@ class Session:
     device_model = SessionDevice
     link_model = SessionLink
     takes_login = True
+
+    def is_array(self, tag: Tag) -> bool:
+        return tag.address.endswith("]")
+
+    def stale_after_ms(self, tag: Tag, link: BaseModel) -> int:
+        return 0
 
     def check_tag(self, tag: Tag, options: BaseModel) -> list[Fault]:
         return []

@@ -6,7 +6,6 @@ import sys
 from drivers.opcua.config import DeviceOptions
 from drivers.opcua.driver import OPCUA, WIRE_TYPES
 from drivers.opcua.values import VARIANT_TYPES
-from mappings import datatypes
 from mappings.tags import Tag
 
 OPTIONS = DeviceOptions(namespaces={"s7": "urn:s7"})
@@ -30,7 +29,6 @@ def test_faults_name_their_column():
 
 def test_every_wire_type_has_its_opc_ua_type():
     assert set(VARIANT_TYPES) == WIRE_TYPES
-    assert set(datatypes.WIRE_TYPES) <= WIRE_TYPES
 
 
 def test_checking_a_plant_does_not_import_asyncua():

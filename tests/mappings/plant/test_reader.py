@@ -112,11 +112,11 @@ logging: {level: debug, format: json}
     speed, count, fault = pump.metrics
     assert (speed.id, speed.name, speed.datatype) == ("P1.speed", "Speed", DataType.DOUBLE)
     assert (speed.scale, speed.offset) == (Fraction(1, 10), Fraction(5))
-    assert (speed.low, speed.high, speed.unit) == (-60.0, 60.0, "Hz")
+    assert (speed.low, speed.high, speed.unit.text) == (-60.0, 60.0, "Hz")
     assert speed.deadband == pytest.approx(1.2)
     assert speed.properties == {"Loop number": "S-1"}
     assert (count.id, count.datatype, count.deadband) == ("Count", DataType.UINT32, 0.0)
-    assert (fault.unit, fault.deadband) == ("", 0.0)
+    assert (fault.unit.text, fault.deadband) == ("", 0.0)
     assert [m.max_silence_ms for m in pump.metrics] == [0, 0, 3_600_000]
     assert [t.scan_ms for t in pump.tags] == [200, 5_000, 200]
     assert [t.wire_type for t in pump.tags] == ["int16", "uint32", "bool"]
@@ -150,16 +150,16 @@ def test_values_are_read_by_their_key_not_by_their_looks() -> None:
     ]
     plant = right(rows(*cells))
     first, second, third = plant.devices[0].metrics
-    assert (first.name, first.unit, first.description) == ("no", "Off", "12:30")
+    assert (first.name, first.unit.text, first.description) == ("no", "Off", "12:30")
     assert (second.name, second.id, second.properties) == ("40001.10", "010", {"Cabinet": "0x10"})
-    assert (third.name, third.unit, third.description) == ("null", "~", "2026-11-20")
+    assert (third.name, third.unit.text, third.description) == ("null", "~", "2026-11-20")
 
 
 def test_names_keep_their_script_and_columns_count_characters() -> None:
     plant = right(rows('name: "Übersicht/Kühlung 🍺", address: "holding:1", type: bool, unit: °C'))
     assert plant.devices[0].metrics[0].name == "Übersicht/Kühlung 🍺"
     [problem] = wrong(rows('name: "Ü🍺", address: "holding:1", type: boole'))
-    assert problem.column == len('      - {name: "Ü🍺", address: "holding:1", type: ') + 1
+    assert problem.place.column == len('      - {name: "Ü🍺", address: "holding:1", type: ') + 1
 
 
 def test_names_that_differ_in_encoding_only_are_one() -> None:
@@ -234,7 +234,7 @@ devices:
 scans: {fast: 5}
 """
     )
-    assert [(p.line, p.code) for p in wrong(text)] == [
+    assert [(p.place.line, p.code) for p in wrong(text)] == [
         (4, "E204"), (4, "E114"), (10, "E103"), (15, "E114"),
     ]  # fmt: skip
 
@@ -255,7 +255,7 @@ def test_a_newer_format_is_told_and_nothing_else() -> None:
 def test_what_is_no_plant_at_all(text: str, code: str) -> None:
     problems = wrong(text)
     assert code in [problem.code for problem in problems]
-    assert problems[0].line == 1
+    assert problems[0].place.line == 1
 
 
 def test_a_byte_order_mark_is_no_matter() -> None:

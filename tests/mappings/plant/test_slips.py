@@ -93,8 +93,12 @@ def test_any_accident_gives_problems_inside_the_file(seed: int) -> None:
         plant, problems = read_plant(text, "plant.yaml", drivers)
         lines = text.splitlines() or [""]
         for problem in problems:
-            assert 1 <= problem.line <= len(lines), (problem, text)
-            assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1, (problem, text)
+            assert 1 <= problem.place.line <= len(lines), (problem, text)
+            width = len(lines[problem.place.line - 1])
+            assert 1 <= problem.place.column <= width + 1, (problem, text)
+                problem,
+                text,
+            )
             assert problem.seen
             assert problem.remedy
             assert "\n" not in problem.seen + problem.remedy
@@ -144,7 +148,7 @@ def test_a_misspelt_key_is_recognised() -> None:
             line = text.count("\n", 0, match.start()) + 1
             column = match.start() - text.rfind("\n", 0, match.start())
             _, problems = read_plant(text, "plant.yaml", GRAMMARS)
-            said = [p.remedy for p in problems if (p.line, p.column) == (line, column)]
+            said = [p.remedy for p in problems if (p.place.line, p.place.column) == (line, column)]
             if not any(remedy.startswith(f"did you mean '{match[1]}'?") for remedy in said):
                 missed.append((match[1], slip, said))
     assert tried > 400
