@@ -96,9 +96,6 @@ def test_any_accident_gives_problems_inside_the_file(seed: int) -> None:
             assert 1 <= problem.place.line <= len(lines), (problem, text)
             width = len(lines[problem.place.line - 1])
             assert 1 <= problem.place.column <= width + 1, (problem, text)
-                problem,
-                text,
-            )
             assert problem.seen
             assert problem.remedy
             assert "\n" not in problem.seen + problem.remedy
