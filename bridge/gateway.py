@@ -213,6 +213,8 @@ class Gateway:
                 for device in definition.devices
             ),
             login=login,
+            pki_folder=Path(self._plant.file).parent / self._plant.pki_folder,
+            plant=self._plant.file,
         )
         await supervise(
             self._drivers[definition.driver],

@@ -11,7 +11,8 @@ imports only ``drivers`` and ``mappings``. Every driver must pass `drivers/contr
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from pydantic import BaseModel
@@ -30,6 +31,7 @@ __all__ = [
     "Event",
     "Fresh",
     "Grammar",
+    "Identity",
     "Link",
     "LinkError",
 ]
@@ -39,11 +41,21 @@ Clock = Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A certificate and its private key, the texts of their files (PEM or DER)."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One link to open: where, how, and the devices behind it.
 
     ``url`` is the endpoint as written; ``options`` is the driver's link model, validated.
-    ``login`` holds the user name and password with secrets resolved, or None.
+    ``login`` holds the user name and password with secrets resolved, or None; ``identity`` a
+    certificate that logs in instead. ``pki_folder`` is where own and trusted certificates lie,
+    None where there is none; ``plant`` is the plant file, for commands in messages.
     """
 
     name: str
@@ -51,6 +63,9 @@ class Endpoint:
     options: BaseModel
     devices: tuple[Device, ...]
     login: tuple[str, str] | None = None
+    identity: Identity | None = None
+    pki_folder: Path | None = None
+    plant: str = "PLANT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,12 +92,16 @@ class LinkDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
-    """The whole plant file."""
+    """The whole plant file.
+
+    ``pki_folder`` is where own and trusted certificates lie; relative to the plant file.
+    """
 
     file: str
     destinations: tuple[DestinationDefinition, ...]
     outbox: OutboxDefinition
     links: tuple[LinkDefinition, ...]
+    pki_folder: str = "/var/lib/tagbridge/pki"
     log_level: str = "info"
     log_format: str = "console"
 
