@@ -20,6 +20,9 @@ _CODES = {
     DataType.UINT8: "B", DataType.UINT16: "H", DataType.UINT32: "I", DataType.UINT64: "Q",
     DataType.FLOAT: "d", DataType.DOUBLE: "d", DataType.DATETIME: "q",
 }  # fmt: skip
+_TYPES: dict[DataType, type] = {
+    DataType.BOOLEAN: bool, DataType.STRING: str, DataType.BYTES: bytes,
+}  # fmt: skip
 _MOST_SETS = 256
 
 
@@ -33,6 +36,7 @@ class Border:
     def __init__(self, device: Device) -> None:
         self._name = device.name
         self._datatypes = [_datatype(tag.wire_type) for tag in device.tags]
+        self._arrays = [tag.array for tag in device.tags]
         # Sets of points are recognised by identity; the tuple kept here holds its id.
         self._sets: dict[int, tuple[tuple[int, ...], Callable[..., object]]] = {}
 
@@ -40,7 +44,8 @@ class Border:
         """Raise `ContractError` for a batch that the contract forbids."""
         points, values = batch.points, batch.values
         size = len(points)
-        if not size == len(values) == len(batch.times_ms):
+        columns = (values, batch.times_ms, batch.natives, batch.reasons)
+        if any(column is not None and len(column) != size for column in columns):
             raise ContractError(f"{self._name}: columns of different lengths")
         known = self._sets.get(id(points))
         if known is None or known[0] is not points:
@@ -71,7 +76,9 @@ class Border:
             raise ContractError(f"{self._name}: a batch without points")
         if min(points) < 0 or max(points) >= len(self._datatypes):
             raise ContractError(f"{self._name}: a point index that no tag has")
-        codes = [_CODES.get(self._datatypes[point]) for point in points]
+        codes = [
+            None if self._arrays[point] else _CODES.get(self._datatypes[point]) for point in points
+        ]
         if None not in codes:
             return struct.Struct("=" + "".join(map(str, codes))).pack
 
@@ -83,10 +90,17 @@ class Border:
 
     def _fits(self, point: int, value: Value) -> bool:
         datatype = self._datatypes[point]
+        if self._arrays[point]:
+            if not isinstance(value, tuple):
+                return False
+            code = _CODES.get(datatype)
+            if code is not None:
+                return _accepts(struct.Struct(f"={len(value)}{code}").pack, value)
+            return all(isinstance(element, _TYPES[datatype]) for element in value)
         code = _CODES.get(datatype)
         if code is not None:
-            return _accepts(struct.Struct(code).pack, [value])
-        return isinstance(value, bool if datatype is DataType.BOOLEAN else str)
+            return _accepts(struct.Struct("=" + code).pack, [value])
+        return isinstance(value, _TYPES[datatype])
 
 
 def _accepts(judge: Callable[..., object], values: Any) -> bool:

@@ -8,7 +8,9 @@ through `DeviceCatalog.update` and the outbox's append in one synchronous step.
 from collections.abc import Iterable, Sequence
 
 from mappings.batch import Batch, Value
-from mappings.quality import BAD, GOOD
+from mappings.quality import BAD, GOOD, Reason
+
+_NO_REASON = int(Reason.NONE)
 
 
 def newest(times_ms: Sequence[int]) -> int:
@@ -25,19 +27,23 @@ def is_one(times_ms: Sequence[int]) -> bool:
 class DeviceCatalog:
     """Columns indexed by point: value, time (ms since 1970, UTC), quality, native code.
 
-    A point that was never read is None, BAD, at time 0. ``not_good`` holds the points whose
-    quality is not GOOD, so that the common case, all good, is one test. ``newest_ms`` is the
+    Beside them the reason. A point that was never read is None, BAD, at time 0. ``not_plain`` holds
+    the points that are not GOOD or have a native code or reason, so that the common case is one
+    test. ``newest_ms`` is the
     latest time of all that was ever emitted.
     """
 
-    __slots__ = ("_spans", "natives", "newest_ms", "not_good", "qualities", "times_ms", "values")
+    __slots__ = (
+        "_spans", "natives", "newest_ms", "not_plain", "qualities", "reasons", "times_ms", "values",
+    )  # fmt: skip
 
     def __init__(self, size: int) -> None:
         self.values: list[Value] = [None] * size
         self.times_ms: list[int] = [0] * size
         self.qualities: list[int] = [BAD] * size
         self.natives: list[int] = [0] * size
-        self.not_good: set[int] = set(range(size))
+        self.reasons: list[int] = [_NO_REASON] * size
+        self.not_plain: set[int] = set(range(size))
         self.newest_ms = 0
         self._spans: dict[int, tuple[tuple[int, ...], slice]] = {}
 
@@ -58,7 +64,7 @@ class DeviceCatalog:
         """Take over what the mapper emitted. Values are final: a BAD one carries the last."""
         points = batch.points
         self.newest_ms = max(self.newest_ms, newest(batch.times_ms))
-        if batch.qualities is None and batch.natives is None and not self.not_good:
+        if batch.plain and not self.not_plain:
             known = self._spans.get(id(points))
             if known is not None and known[0] is points:
                 self.values[known[1]] = batch.values
@@ -72,16 +78,18 @@ class DeviceCatalog:
         size = len(points)
         qualities = batch.qualities if batch.qualities is not None else [GOOD] * size
         natives = batch.natives if batch.natives is not None else [0] * size
-        rows = zip(points, batch.values, batch.times_ms, qualities, natives, strict=True)
-        for point, value, time_ms, quality, native in rows:
+        reasons = batch.reasons if batch.reasons is not None else [_NO_REASON] * size
+        columns = (points, batch.values, batch.times_ms, qualities, natives, reasons)
+        for point, value, time_ms, quality, native, reason in zip(*columns, strict=True):
             self.values[point] = value
             self.times_ms[point] = time_ms
             self.qualities[point] = quality
             self.natives[point] = native
-            if quality == GOOD:
-                self.not_good.discard(point)
+            self.reasons[point] = reason
+            if quality == GOOD and not native and not reason:
+                self.not_plain.discard(point)
             else:
-                self.not_good.add(point)
+                self.not_plain.add(point)
 
 
 class Catalog:

@@ -93,12 +93,7 @@ class _DeviceMap:
         return plan
 
     def apply(self, batch: Batch, now_ms: int) -> list[Batch]:
-        if (
-            batch.qualities is None
-            and batch.natives is None
-            and not self.catalog.not_good
-            and batch.points
-        ):
+        if batch.plain and not self.catalog.not_plain and batch.points:
             plan = self.plan(batch)
             if plan.unique:
                 column = plan.transform(batch.values) if plan.transform else batch.values

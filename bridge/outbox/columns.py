@@ -22,7 +22,9 @@ _SWAP = sys.byteorder == "big"
 # Letters of a column, besides the array codes. A constant: one i64 for all items.
 _CONSTANT, _OFFSETS = "=", "+"
 # Kinds of a value in a mixed column; each kind's values follow in a column of their own.
-_NULL, _FALSE, _TRUE, _INTEGER, _FLOAT, _TEXT, _BIG = range(7)
+_NULL, _FALSE, _TRUE, _INTEGER, _FLOAT, _TEXT, _BIG, _BYTES, _ARRAY = range(9)
+_IN_HEAP = (_TEXT, _BIG, _BYTES, _ARRAY)
+_LENGTH = Struct("<I")
 
 
 class ColumnError(ValueError):
@@ -140,6 +142,13 @@ def _pack_mixed(values: Sequence[Value]) -> bytes:
             kinds.append(_TEXT)
             # A device may hand on half a surrogate pair; it must not stop the log.
             texts.append(value.encode("utf-8", "surrogatepass"))
+        elif isinstance(value, bytes):
+            kinds.append(_BYTES)
+            texts.append(value)
+        elif isinstance(value, tuple):
+            # An array is a column inside the column: how many, and their bytes.
+            kinds.append(_ARRAY)
+            texts.append(_LENGTH.pack(len(value)) + (pack_values(value) if value else b""))
         else:
             raise TypeError(f"a value of type {type(value).__name__} cannot be stored")
     parts = [b"m", bytes(kinds), _packed("q", whole), _packed("d", floats)]
@@ -168,7 +177,7 @@ def unpack_values(body: bytes, at: int, count: int) -> tuple[list[Value], int]:
     whole, at = _unpacked("q", body, at, kinds.count(_INTEGER))
     floats, at = _unpacked("d", body, at, kinds.count(_FLOAT))
     texts: list[bytes] = []
-    if heap := kinds.count(_TEXT) + kinds.count(_BIG):
+    if heap := sum(map(kinds.count, _IN_HEAP)):
         lengths, at = unpack_integers(body, at, heap)
         for length in lengths:
             texts.append(body[at : at + length])
@@ -196,6 +205,22 @@ def _merged(
             values.append(next(next_text).decode("utf-8", "surrogatepass"))
         elif kind == _BIG:
             values.append(int(next(next_text)))
+        elif kind == _BYTES:
+            values.append(next(next_text))
+        elif kind == _ARRAY:
+            values.append(_array(next(next_text)))
         else:
             raise ColumnError(f"value kind {kind}")
     return values
+
+
+def _array(text: bytes) -> Value:
+    (count,) = _LENGTH.unpack_from(text)
+    if not count:
+        return ()
+    if count > len(text):  # an element takes a byte at least
+        raise ColumnError(f"array of {count} in {len(text)} bytes")
+    elements, end = unpack_values(text, _LENGTH.size, count)
+    if end != len(text):
+        raise ColumnError("array is cut off")
+    return tuple(elements)  # type: ignore[arg-type]  # elements of arrays are single values

@@ -13,7 +13,7 @@ from enum import IntEnum
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - a class in spite of its name
 
-MAGIC = b"TBOUTBOX\x01\x00"
+MAGIC = b"TBOUTBOX\x02\x00"
 """Beginning of each segment: name and version of the format."""
 MARK = b"\xf5TB\n"
 

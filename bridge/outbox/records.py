@@ -26,7 +26,7 @@ from mappings.batch import Batch
 
 _BASE = Struct("<Q")
 _CURSOR = Struct("<6Q")
-_HAS_QUALITIES, _HAS_NATIVES = 1, 2
+_HAS_QUALITIES, _HAS_NATIVES, _HAS_REASONS = 1, 2, 4
 
 
 def _varint(number: int) -> bytes:
@@ -63,7 +63,7 @@ def pack_record(step: int, device: int, batch: Batch) -> bytes:
     """One batch; ``step`` is its number minus that of the record before, ``device`` its reference.
 
     Layout: varints step, device, samples, length of the rest; then flags and the columns points,
-    times, values and, as flagged, qualities and natives.
+    times, values and, as flagged, qualities, natives and reasons.
     """
     flags = 0
     columns = [
@@ -77,6 +77,9 @@ def pack_record(step: int, device: int, batch: Batch) -> bytes:
     if batch.natives is not None and any(batch.natives):
         flags |= _HAS_NATIVES
         columns.append(pack_integers(batch.natives))
+    if batch.reasons is not None and any(batch.reasons):
+        flags |= _HAS_REASONS
+        columns.append(pack_integers(batch.reasons))
     rest = b"".join((bytes((flags,)), *columns))
     return b"".join(
         (_varint(step), _varint(device), _varint(len(batch.points)), _varint(len(rest)), rest)
@@ -147,12 +150,15 @@ class Dictionary:
         values, at = unpack_values(body, at, count)
         qualities: list[int] | None = None
         natives: list[int] | None = None
+        reasons: list[int] | None = None
         if flags & _HAS_QUALITIES:
             qualities, at = unpack_integers(body, at, count)
         if flags & _HAS_NATIVES:
             natives, at = unpack_integers(body, at, count)
+        if flags & _HAS_REASONS:
+            reasons, at = unpack_integers(body, at, count)
         if indexes is None:
-            return Batch(name, tuple(points), values, times, qualities, natives)
+            return Batch(name, tuple(points), values, times, qualities, natives, reasons=reasons)
         kept = [i for i, point in enumerate(points) if indexes[point] >= 0]
         if not kept:
             return None
@@ -163,6 +169,7 @@ class Dictionary:
             [times[i] for i in kept],
             None if qualities is None else [qualities[i] for i in kept],
             None if natives is None else [natives[i] for i in kept],
+            reasons=None if reasons is None else [reasons[i] for i in kept],
         )
 
 

@@ -6,14 +6,15 @@ can be computed before the first value comes is a table here.
 """
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import copysign, inf
 from typing import Any
 
-from bridge.sparkplug.topics import QUALITY
-from mappings.datatypes import DataType
-from mappings.quality import Quality
+from bridge.sparkplug.arrays import array_bytes
+from bridge.sparkplug.topics import NATIVE_CODE, QUALITY, REASON
+from mappings.datatypes import ARRAYS, TEXTS, DataType
+from mappings.quality import REASON_TEXTS
 
 # Keys of the fields that are written: field number * 8 + wire type (Sparkplug 3.0, section 6.4).
 TIMESTAMP, _METRICS, SEQ = b"\x08", b"\x12", b"\x18"  # of the payload
@@ -21,7 +22,7 @@ _NAME, _ALIAS, _TIME = b"\x0a", b"\x10", b"\x18"  # of a metric
 IS_HISTORICAL, IS_NULL = b"\x28\x01", b"\x38\x01"
 _PROPERTIES = b"\x4a"
 _INT, _LONG, _FLOAT = b"\x50", b"\x58", b"\x65"
-_DOUBLE, _BOOLEAN, _STRING = b"\x69", b"\x70", b"\x7a"
+_DOUBLE, _BOOLEAN, _STRING, _BYTES = b"\x69", b"\x70", b"\x7a", b"\x82\x01"
 
 # Seven bits a byte, the last byte without the top bit: tables for fourteen bits at a time, where
 # the number ends with them and where more follows.
@@ -89,9 +90,17 @@ def _boolean(value: object) -> bytes:
 
 
 def write_string(value: str) -> bytes:
-    """A text with its key; the one value whose size has no bound."""
+    """A text with its key."""
     text = str.encode(value, "utf-8", "replace")
     return _STRING + varint(len(text)) + text
+
+
+def _bytes(value: bytes) -> bytes:
+    return _BYTES + varint(len(value)) + value
+
+
+def _array(datatype: DataType, value: Sequence[Any]) -> bytes:
+    return _bytes(array_bytes(datatype, value))
 
 
 _Writer = Callable[[Any], bytes]
@@ -104,9 +113,12 @@ WRITERS: dict[DataType, _Writer] = {
     DataType.FLOAT: _float,
     DataType.DOUBLE: partial(struct.Struct("<cd").pack, _DOUBLE),
     DataType.BOOLEAN: _boolean,
-    DataType.STRING: write_string,
-    DataType.TEXT: write_string,
+    **dict.fromkeys(TEXTS, write_string),
+    DataType.BYTES: _bytes,
+    **{datatype: partial(_array, datatype) for datatype in ARRAYS},
 }
+UNBOUNDED = TEXTS | ARRAYS | {DataType.BYTES}
+"""Types whose values have no largest size."""
 COLUMN_WRITERS: dict[_Writer, Callable[[Any], list[bytes]]] = {
     _ints.one: _ints.column,
     _longs.one: _longs.column,
@@ -123,15 +135,46 @@ FIXED = {
 }
 
 
-def _quality_property(quality: int) -> bytes:
-    """The PropertySet {Quality: Int32 quality} (tck-id-payloads-propertyset-quality-value-type)."""
-    key = _NAME + varint(len(QUALITY)) + QUALITY.encode()
-    value = b"\x08" + varint(int(DataType.INT32)) + b"\x18" + varint(quality)
-    content = key + b"\x12" + varint(len(value)) + value
+def _property(name: str) -> bytes:
+    key = name.encode()
+    return _NAME + varint(len(key)) + key
+
+
+def _property_value(datatype: DataType, value: bytes) -> bytes:
+    content = b"\x08" + varint(int(datatype)) + value
+    return b"\x12" + varint(len(content)) + content
+
+
+def _said(quality: int, native: int, reason: int, *, more: bool) -> bytes:
+    values = [_property_value(DataType.INT32, b"\x18" + varint(quality))]
+    names = [_property(QUALITY)]
+    if more:
+        text = REASON_TEXTS.get(reason, "").encode()
+        names += [_property(NATIVE_CODE), _property(REASON)]
+        values += [
+            _property_value(DataType.INT64, b"\x20" + varint(native & (1 << 64) - 1)),
+            _property_value(DataType.STRING, b"\x42" + varint(len(text)) + text),
+        ]
+    content = b"".join(names + values)
     return _PROPERTIES + varint(len(content)) + content
 
 
-QUALITY_PROPERTIES = {int(quality): _quality_property(quality) for quality in Quality}
+class _Properties(dict[tuple[int, int, int, bool], bytes]):
+    """The PropertySet of a value by its quality, native code, reason, and whether the last two
+    are told: Quality is an Int32 (tck-id-payloads-propertyset-quality-value-type).
+    """
+
+    def __missing__(self, key: tuple[int, int, int, bool]) -> bytes:
+        quality, native, reason, more = key
+        encoded = _said(quality, native, reason, more=more)
+        if len(self) < 4096:
+            self[key] = encoded
+        return encoded
+
+
+PROPERTIES = _Properties()
+MOST_PROPERTIES = 128
+"""No such PropertySet has more bytes."""
 
 
 def name_field(text: str) -> bytes:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.sparkplug.encoder import DeviceEncoder
 from bridge.sparkplug.payload import BirthMetric, encode_birth
-from bridge.sparkplug.topics import BD_SEQ, QUALITY, REBIRTH, Verb, build
+from bridge.sparkplug.topics import BD_SEQ, NATIVE_CODE, QUALITY, REASON, REBIRTH, Verb, build
 from mappings.batch import Batch, Value
 from mappings.catalog import Catalog
 from mappings.datatypes import DataType
-from mappings.quality import BAD
+from mappings.quality import BAD, REASON_TEXTS
 from mappings.tags import Metric
 
 NODE = ""
@@ -22,7 +22,8 @@ class NodeImage:
     """The births and data encoders of one identity.
 
     ``metrics[device]`` are a device's metrics by point, ``aliases[device]`` their aliases, or
-    None where the node does without.
+    None where the node does without. With ``null_if_bad`` a BAD metric is null, else it keeps its
+    last value. Points that are not published have an index and nothing else.
     """
 
     def __init__(
@@ -32,14 +33,19 @@ class NodeImage:
         metrics: Mapping[str, Sequence[Metric]],
         aliases: Mapping[str, Sequence[int]] | None,
         catalog: Catalog,
+        *,
+        null_if_bad: bool = False,
     ) -> None:
         self.group = group
         self.node = node
         self._catalog = catalog
         self._aliases = aliases
         self._metrics = metrics
+        self._null_if_bad = null_if_bad
         self.encoders = {
-            device: DeviceEncoder(rows, aliases[device] if aliases is not None else None)
+            device: DeviceEncoder(
+                rows, aliases[device] if aliases is not None else None, null_if_bad=null_if_bad
+            )
             for device, rows in metrics.items()
         }
         self.data_topics = {
@@ -88,20 +94,30 @@ class NodeImage:
         self, device: str, timestamp_ms: int, *, as_bad: bool = False
     ) -> Iterable[BirthMetric]:
         now = self._catalog.devices[device]
-        qualities = [BAD] * len(now.qualities) if as_bad else now.qualities
-        self.encoders[device].born(qualities)
+        size = len(now.qualities)
+        qualities = [BAD] * size if as_bad else now.qualities
+        told = {
+            point: (now.natives[point], now.reasons[point])
+            for point in now.not_plain
+            if not as_bad and (now.natives[point] or now.reasons[point])
+        }
+        self.encoders[device].born(range(size) if as_bad else now.not_plain, told)
         aliases = self._aliases[device] if self._aliases is not None else None
         return [
             BirthMetric(
                 name=metric.name,
                 alias=aliases[point] if aliases is not None else None,
                 datatype=metric.datatype,
-                value=now.values[point],
+                value=self._born_value(now.values[point], qualities[point]),
                 timestamp_ms=now.times_ms[point] or timestamp_ms,
-                properties=_properties(metric, qualities[point]),
+                properties=_properties(metric, qualities[point], *told.get(point, ())),
             )
             for point, metric in enumerate(self._metrics[device])
+            if metric.published
         ]
+
+    def _born_value(self, value: Value, quality: int) -> Value:
+        return None if self._null_if_bad and quality == BAD else value
 
     def present(self, device: str, points: Iterable[int]) -> Batch:
         """The current values of some points of a device."""
@@ -114,15 +130,24 @@ class NodeImage:
             [now.times_ms[p] for p in chosen],
             [now.qualities[p] for p in chosen],
             [now.natives[p] for p in chosen],
+            reasons=[now.reasons[p] for p in chosen],
         )
 
 
-def _properties(metric: Metric, quality: int) -> dict[str, tuple[DataType, Value]]:
-    """The properties of a metric in its birth; engUnit, engLow, engHigh and Documentation are the
-    names that hosts in the field read. Quality always, because some hosts take from DATA only what
-    the birth had.
+def _properties(
+    metric: Metric, quality: int, native: int = 0, reason: int = 0
+) -> dict[str, tuple[DataType, Value]]:
+    """The properties of a metric in its birth; engUnit, engLow, engHigh, Documentation and readOnly
+    are the names that hosts in the field read. Quality always, because some hosts take from DATA
+    only what the birth had.
     """
     properties: dict[str, tuple[DataType, Value]] = {QUALITY: (DataType.INT32, quality)}
+    if native or reason:
+        properties[NATIVE_CODE] = (DataType.INT64, native)
+        properties[REASON] = (DataType.STRING, REASON_TEXTS.get(reason, ""))
+    if metric.enum:
+        states = "|".join(f"{code}={text}" for code, text in metric.enum)
+        properties["States"] = (DataType.STRING, states)
     for key, text in (
         ("engUnit", metric.unit.text),
         ("unitUcum", metric.unit.ucum),

@@ -8,6 +8,7 @@ into which field of the wire (Sparkplug 3.0, section 6.4.16):
 - UInt8, UInt16, UInt32: ``int_value``; a UInt32 is accepted in ``long_value`` too, where Tahu
   puts it.
 - Int64 in two's complement, UInt64, DateTime in milliseconds: ``long_value``.
+- Bytes and arrays: ``bytes_value``.
 - No value: ``is_null`` and the data type, no value field.
 """
 
@@ -16,10 +17,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from bridge.sparkplug.arrays import array_bytes
 from bridge.sparkplug.messages import Metric, Payload, read_payload
 from bridge.sparkplug.topics import BD_SEQ
 from mappings.batch import Value
-from mappings.datatypes import DataType
+from mappings.datatypes import ARRAYS, DataType
 
 VALUE_FIELDS: Mapping[DataType, str] = MappingProxyType(
     {
@@ -37,6 +39,9 @@ VALUE_FIELDS: Mapping[DataType, str] = MappingProxyType(
         DataType.STRING: "string_value",
         DataType.DATETIME: "long_value",
         DataType.TEXT: "string_value",
+        DataType.UUID: "string_value",
+        DataType.BYTES: "bytes_value",
+        **dict.fromkeys(ARRAYS, "bytes_value"),
     }
 )
 _MASKS = {"int_value": 0xFFFF_FFFF, "long_value": 0xFFFF_FFFF_FFFF_FFFF}
@@ -82,9 +87,11 @@ class CommandMetric:
 def wire_value(datatype: DataType, value: Value) -> Any:
     """A value as it goes into its field: integers masked to the field, texts made valid UTF-8.
 
-    A lone surrogate, which no UTF-8 can carry, becomes "?". A value that does not fit its type is
-    the mapper's matter; here it is cut to the field and never raises.
+    A lone surrogate, which no UTF-8 can carry, becomes "?"; an array becomes its bytes. A value
+    that does not fit its type is the mapper's matter; a number is cut to its field here.
     """
+    if isinstance(value, tuple):
+        return array_bytes(datatype, value)
     mask = _MASKS.get(VALUE_FIELDS[datatype])
     if mask is not None:
         assert isinstance(value, int)

@@ -16,10 +16,10 @@ from bridge.sparkplug.fields import (
     FIXED,
     IS_HISTORICAL,
     METRIC_KEYS,
+    UNBOUNDED,
     VALUE_SIZES,
     WRITERS,
     varint,
-    write_string,
 )
 from mappings.batch import Value
 from mappings.catalog import is_one
@@ -150,12 +150,22 @@ class _FixedRun:
 class _VaryingRun:
     """Neighbours whose values vary in size, or of kinds that alternate."""
 
-    __slots__ = ("_column", "_heads", "_names", "_parts", "_slice", "_stamp_size", "_writers")
+    __slots__ = (
+        "_bounded",
+        "_column",
+        "_heads",
+        "_names",
+        "_parts",
+        "_slice",
+        "_stamp_size",
+        "_writers",
+    )
 
     def __init__(self, start: int, names: Sequence[bytes], datatypes: Sequence[DataType]) -> None:
         self._slice = slice(start, start + len(names))
         self._names = names
         self._writers = [WRITERS[datatype] for datatype in datatypes]
+        self._bounded = UNBOUNDED.isdisjoint(datatypes)
         alike = len(set(self._writers)) == 1
         self._column = COLUMN_WRITERS.get(self._writers[0]) if alike else None
         self._stamp_size = -1
@@ -187,7 +197,7 @@ class _VaryingRun:
 
     def _layout(self, stamp_size: int) -> None:
         self._stamp_size = stamp_size
-        if write_string not in self._writers:
+        if self._bounded:
             self._heads = [
                 [METRIC_KEYS[len(name) + stamp_size + size] + name for size in range(VALUE_SIZES)]
                 for name in self._names

@@ -14,6 +14,8 @@ NAMESPACE = "spBv1.0"
 BD_SEQ = "bdSeq"  # in NBIRTH and NDEATH: which session is born or dead
 REBIRTH = "Node Control/Rebirth"  # written by a host that wants all births again
 QUALITY = "Quality"  # property of a metric, see mappings.quality
+NATIVE_CODE = "NativeCode"  # what the device itself said: OPC UA StatusCode, Modbus exception
+REASON = "Reason"  # one line for people, out of mappings.quality.REASON_TEXTS
 
 _MAX_LEVEL_BYTES = 1024  # a topic has room for 65,535 bytes; brokers and people for fewer
 

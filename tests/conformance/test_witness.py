@@ -40,6 +40,21 @@ VALUES = {
     DataType.STRING: ["", "höher", "日本" * 100],
     DataType.DATETIME: [0, T],
     DataType.TEXT: ["text"],
+    DataType.UUID: ["09087e75-8e5e-499b-954f-f2a9603db28a"],
+    DataType.BYTES: [b"\x00\xff"],
+    DataType.INT8_ARRAY: [(-128, 0, 127)],
+    DataType.INT16_ARRAY: [(-32768, 0, 32767)],
+    DataType.INT32_ARRAY: [(-(1 << 31), 0, (1 << 31) - 1)],
+    DataType.INT64_ARRAY: [(-(1 << 63), 0, (1 << 63) - 1)],
+    DataType.UINT8_ARRAY: [(0, 255)],
+    DataType.UINT16_ARRAY: [(0, 65535)],
+    DataType.UINT32_ARRAY: [(0, (1 << 32) - 1)],
+    DataType.UINT64_ARRAY: [(0, (1 << 64) - 1)],
+    DataType.FLOAT_ARRAY: [(1.5, -3.25)],
+    DataType.DOUBLE_ARRAY: [(0.1, -1e300)],
+    DataType.BOOLEAN_ARRAY: [(True, False, True, True, False, False, True, False, True)],
+    DataType.STRING_ARRAY: [("", "höher", "日本")],
+    DataType.DATETIME_ARRAY: [(0, T)],
 }
 # Values that are right on the wire and that pysparkplug 0.6.1 does not read.
 UNREADABLE = {
@@ -52,6 +67,12 @@ METRICS = [
     for i, (datatype, _) in enumerate(COLUMNS)
 ]
 ALIASES = [100 + 7 * i for i in range(len(METRICS))]
+
+
+def as_json(value):
+    if isinstance(value, bytes):
+        return value.hex()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def packet(verb, payload):
@@ -130,7 +151,7 @@ def test_device_birth(answers):
             "name": metric.name,
             "alias": alias,
             "datatype": int(metric.datatype),
-            "value": value,
+            "value": as_json(value),
             "timestamp_ms": T,
             "historical": False,
             "null": False,
@@ -149,7 +170,7 @@ def test_device_data(answers, lane, seq):
             "name": metric.name,
             "alias": ALIASES[i],
             "datatype": int(metric.datatype),
-            "value": COLUMNS[i][1],
+            "value": as_json(COLUMNS[i][1]),
             "timestamp_ms": T + 1 + i,
             "historical": lane == "historical",
             "null": False,
@@ -168,7 +189,9 @@ def test_data_by_name():
         [*births(aliases=[None] * len(METRICS)), data(2, aliases=None)]
     )
     assert [(m["name"], m["alias"], m["value"]) for m in answer["metrics"]] == [
-        (metric.name, None, value) for metric, (_, value) in zip(METRICS, COLUMNS, strict=True)
+        (metric.name, None, as_json(value))
+        for metric, (_, value) in zip(METRICS, COLUMNS, strict=True)
+        for metric, (_, value) in zip(METRICS, COLUMNS, strict=True)
     ]
 
 
@@ -234,6 +257,12 @@ def test_numbers_by_the_wire():
             assert as_sent(datatype, raw) == value
 
 
+ARRAY_CODES = {
+    "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B", "UINT16": "H",
+    "UINT32": "I", "UINT64": "Q", "FLOAT": "f", "DOUBLE": "d", "DATETIME": "q",
+}  # fmt: skip
+
+
 def as_sent(datatype, raw):
     """The value of a metric on the wire, read with the widths of section 6.4.16."""
     name = datatype.name
@@ -241,10 +270,19 @@ def as_sent(datatype, raw):
         return struct.unpack("<i", struct.pack("<I", raw[10]))[0]
     if name == "INT64":
         return struct.unpack("<q", struct.pack("<Q", raw[11]))[0]
-    if name.startswith("UINT"):
+    if name in {"UINT8", "UINT16", "UINT32", "UINT64"}:
         return raw[11 if name == "UINT64" else 10]
-    if name in {"STRING", "TEXT"}:
+    if name in {"STRING", "TEXT", "UUID"}:
         return raw[15].decode()
+    if name == "BYTES":
+        return raw[16]
+    if name == "BOOLEAN_ARRAY":
+        (count,) = struct.unpack_from("<I", raw[16])
+        return tuple(raw[16][4 + i // 8] >> 7 - i % 8 & 1 == 1 for i in range(count))
+    if name == "STRING_ARRAY":
+        return tuple(text.decode() for text in raw[16].split(b"\0")[:-1])
+    if name.endswith("_ARRAY"):
+        return tuple(one for (one,) in struct.iter_unpack("<" + ARRAY_CODES[name[:-6]], raw[16]))
     readers = {
         "DATETIME": lambda: raw[11],
         "FLOAT": lambda: wire.single(raw[12]),

@@ -17,7 +17,11 @@ BIRTHS = (pysparkplug.NBirth, pysparkplug.DBirth)
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: times as milliseconds."""
+    """A value as JSON has it: times as milliseconds, bytes in hex, arrays as lists."""
+    if isinstance(value, tuple):
+        return [plain(element) for element in value]
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, dt.datetime):
         return round(value.timestamp() * 1000)
     return value

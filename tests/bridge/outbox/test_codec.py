@@ -29,7 +29,10 @@ NAN = struct.unpack("<d", bytes.fromhex("0100000000adf87f"))[0]  # a quiet NaN w
 integers = st.integers(-(1 << 63), (1 << 64) - 1) | st.integers(-300, 300)
 floats = st.floats(width=64) | st.floats(width=32) | st.sampled_from([-0.0, NAN, math.inf])
 texts = st.text(st.characters(codec=None, exclude_categories=())) | st.just("\ud800")
-values = st.one_of(st.none(), st.booleans(), integers, floats, texts)
+arrays = st.one_of(
+    *(st.lists(kind, max_size=9).map(tuple) for kind in (st.booleans(), integers, floats, texts))
+)
+values = st.one_of(st.none(), st.booleans(), integers, floats, texts, st.binary(), arrays)
 columns = st.one_of(*(st.lists(kind, min_size=1) for kind in (
     values, st.booleans(), integers, floats, texts,
 )))  # fmt: skip
@@ -37,6 +40,8 @@ times = st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(1_700_000_000_000, 
 
 
 def bits(value: Value) -> object:
+    if isinstance(value, tuple):
+        return [(type(element), bits(element)) for element in value]
     return struct.pack("<d", value) if isinstance(value, float) else value
 
 
@@ -56,7 +61,7 @@ def test_values_come_back_exactly(column: list[Value]) -> None:
 
 def test_a_value_of_another_type_is_a_bug_that_shows() -> None:
     with pytest.raises(TypeError):
-        pack_values([b"bytes"])  # type: ignore[list-item]
+        pack_values([[1.0]])  # type: ignore[list-item]
 
 
 KEYS = [PointKey(f"id{i}", DataType.DOUBLE) for i in range(70_000)]
@@ -75,7 +80,8 @@ def test_records_come_back_exactly(data: st.DataObject, column: list[Value]) -> 
     points = tuple(some(st.integers(0, data.draw(st.sampled_from([9, 300, 69_999])))))
     qualities = data.draw(st.none() | st.just(some(st.sampled_from([0, 192, 500]))))
     natives = data.draw(st.none() | st.just(some(st.integers(0, (1 << 32) - 1))))
-    batch = Batch("pump", points, column, some(times), qualities, natives)
+    reasons = data.draw(st.none() | st.just(some(st.integers(0, 40))))
+    batch = Batch("pump", points, column, some(times), qualities, natives, reasons=reasons)
     body = pack_base(1 << 40) + pack_record(0, 3, batch) + pack_record(70_000, 3, batch)
     found = list(places(body))
     assert [(p.number, p.samples) for p in found] == [
@@ -93,6 +99,7 @@ def test_records_come_back_exactly(data: st.DataObject, column: list[Value]) -> 
         assert all(map(same, back.values, column))
         assert back.qualities == qualities
         assert back.natives == (natives if natives and any(natives) else None)
+        assert back.reasons == (reasons if reasons and any(reasons) else None)
 
 
 def test_an_edited_configuration_never_moves_a_value_to_another_point() -> None:

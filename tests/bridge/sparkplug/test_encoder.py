@@ -1,7 +1,9 @@
 """The hand-written data payloads against those of the protobuf runtime, byte for byte."""
 
+import array
 import math
 import struct
+import sys
 
 import pytest
 from hypothesis import given
@@ -13,8 +15,16 @@ from bridge.sparkplug.encoder import DeviceEncoder
 from bridge.sparkplug.messages import Payload
 from bridge.sparkplug.payload import VALUE_FIELDS
 from mappings.batch import Batch
-from mappings.datatypes import FLOATS, INTEGERS, SIGNED, DataType, integer_range
-from mappings.quality import BAD, GOOD, STALE
+from mappings.datatypes import (
+    ARRAYS,
+    FLOATS,
+    INTEGERS,
+    SIGNED,
+    DataType,
+    element_of,
+    integer_range,
+)
+from mappings.quality import BAD, GOOD, REASON_TEXTS, STALE, Reason
 from mappings.tags import Metric
 
 NOW_MS = 1_795_000_000_123
@@ -25,6 +35,8 @@ EDGES = {
     DataType.STRING: ["", "ä", "\x00", "x" * 127, "x" * 128, "y" * 20_000, "\ud800"],
     DataType.TEXT: ["", "Ω" * 100],
     DataType.DATETIME: [0, NOW_MS, (1 << 64) - 1],
+    DataType.UUID: ["09087e75-8e5e-499b-954f-f2a9603db28a"],
+    DataType.BYTES: [b"", b"\x00\xff", b"z" * 200],
 }
 for integer_type in INTEGERS:
     low, high = integer_range(integer_type)
@@ -32,6 +44,11 @@ for integer_type in INTEGERS:
     EDGES[integer_type] = sorted({v for v in near if low <= v <= high})
     if integer_type in SIGNED:
         EDGES[integer_type].append(-1)
+for array_type in sorted(ARRAYS):
+    elements = EDGES[element_of(array_type)]
+    if array_type is DataType.FLOAT_ARRAY:
+        elements = [value for value in elements if abs(value) < 1e38 or math.isinf(value)]
+    EDGES[array_type] = [(), tuple(elements), tuple(elements[:1]) * 40]
 
 
 def metrics_of(datatypes):
@@ -50,13 +67,36 @@ def values_of(datatype):
         return st.booleans()
     if datatype is DataType.DATETIME:
         return st.integers(0, (1 << 64) - 1)
+    if datatype is DataType.BYTES or datatype in ARRAYS:
+        return st.sampled_from(EDGES[datatype])
     return st.text(max_size=300) | st.sampled_from(EDGES[datatype])
 
 
+def array_by_hand(datatype, values):
+    """An array, value by value and without format strings."""
+    element = element_of(datatype)
+    if element is DataType.BOOLEAN:
+        out = bytearray(len(values).to_bytes(4, "little") + bytes((len(values) + 7) // 8))
+        for i, value in enumerate(values):
+            out[4 + i // 8] |= value << 7 - i % 8
+        return bytes(out)
+    if element is DataType.STRING:
+        return b"".join(v.split("\0")[0].encode("utf-8", "replace") + b"\0" for v in values)
+    if element in FLOATS:
+        packed = array.array("f" if element is DataType.FLOAT else "d", values)
+        if sys.byteorder == "big":
+            packed.byteswap()
+        return packed.tobytes()
+    size = 8 if element is DataType.DATETIME else (integer_range(element)[1].bit_length() + 7) // 8
+    return b"".join(value.to_bytes(size, "little", signed=element in SIGNED) for value in values)
+
+
 def by_protobuf(metrics, aliases, batch, *, seq, historical, said):
-    """The same payload by the runtime; ``said[i]``: value i carries its quality."""
+    """The same payload by the runtime; ``said[i]``: value i carries its quality, 2: all it has."""
     payload = Payload(timestamp=NOW_MS, seq=seq)
     qualities = batch.qualities or [GOOD] * len(batch)
+    natives = batch.natives or [0] * len(batch)
+    reasons = batch.reasons or [0] * len(batch)
     for i, (point, value, time) in enumerate(
         zip(batch.points, batch.values, batch.times_ms, strict=True)
     ):
@@ -70,6 +110,8 @@ def by_protobuf(metrics, aliases, batch, *, seq, historical, said):
         field = VALUE_FIELDS[metrics[point].datatype]
         if value is None:
             message.is_null = True
+        elif isinstance(value, tuple):
+            message.bytes_value = array_by_hand(metrics[point].datatype, value)
         elif isinstance(value, str):
             message.string_value = value.encode("utf-8", "replace").decode()
         elif field == "int_value":
@@ -81,6 +123,10 @@ def by_protobuf(metrics, aliases, batch, *, seq, historical, said):
         if said[i]:
             message.properties.keys.append("Quality")
             message.properties.values.add(type=3, int_value=qualities[i])
+        if said[i] == 2:
+            message.properties.keys.extend(["NativeCode", "Reason"])
+            message.properties.values.add(type=4, long_value=natives[i])
+            message.properties.values.add(type=12, string_value=REASON_TEXTS[reasons[i]])
     return payload.SerializeToString()
 
 
@@ -134,8 +180,9 @@ def test_any_batches_equal_protobuf(data):
     told_live = data.draw(
         st.lists(st.sampled_from([GOOD, BAD]), min_size=len(metrics), max_size=len(metrics))
     )
-    encoder.born(told_live)
+    encoder.born([point for point, quality in enumerate(told_live) if quality != GOOD])
     told_last = list(told_live)
+    told_more = set()
     point_sets = data.draw(
         st.lists(
             st.lists(st.integers(0, len(metrics) - 1), max_size=25).map(tuple),
@@ -161,14 +208,25 @@ def test_any_batches_equal_protobuf(data):
             for i, point in enumerate(points)
         ]
         historical = data.draw(st.booleans())
+        many = {"min_size": len(points), "max_size": len(points)}
+        codes = st.lists(st.sampled_from([0, 0, 2, 0x80350000]), **many)
+        natives = data.draw(st.none() | codes)
+        reasons = data.draw(st.none() | st.lists(st.sampled_from([0, 0, *Reason]), **many))
         said = []
         for i, point in enumerate(points):
             quality = qualities[i] if qualities else GOOD
-            said.append((quality, told_live[point], told_last[point]) != (GOOD,) * 3)
-            told_last[point] = quality
+            more = bool((natives and natives[i]) or (reasons and reasons[i]))
+            state = BAD if more else quality  # not plain
+            say = (state, told_live[point], told_last[point]) != (GOOD,) * 3
+            said.append(2 if say and (more or point in told_more) else say)
+            if more:
+                told_more.add(point)
+            told_last[point] = state
             if not historical:
-                told_live[point] = quality
-        batch = Batch("d", points, values, when, qualities)
+                told_live[point] = state
+            if told_live[point] == told_last[point] == GOOD:
+                told_more.discard(point)
+        batch = Batch("d", points, values, when, qualities, natives, reasons=reasons)
         seq = data.draw(st.integers(0, 255))
         found = encoder.encode(batch, timestamp_ms=NOW_MS, seq=seq, historical=historical)
         expected = by_protobuf(metrics, aliases, batch, seq=seq, historical=historical, said=said)
@@ -185,7 +243,7 @@ def qualities_in(payload):
 def test_recovery_is_said_once():
     """Hosts keep the last property: tck-id-payloads-propertyset-quality-value-value."""
     encoder = DeviceEncoder(metrics_of([DataType.INT16]), [1])
-    encoder.born([BAD])
+    encoder.born([0])
 
     def send(quality, *, historical=False):
         batch = Batch("d", (0,), [7], [NOW_MS], [quality])
@@ -205,11 +263,38 @@ def test_recovery_is_said_once():
     assert send(GOOD) == []
 
 
+def test_a_reason_is_taken_back():
+    """Hosts keep the last property, so one that no longer holds is told to be over, once."""
+    encoder = DeviceEncoder(metrics_of([DataType.INT16]), [1])
+
+    def send(native, reason):
+        batch = Batch("d", (0,), [7], [NOW_MS], None, [native], reasons=[reason])
+        payload = encoder.encode(batch, timestamp_ms=NOW_MS, seq=1, historical=False)
+        [metric] = Payload.FromString(payload).metrics
+        values = metric.properties.values
+        return [getattr(value, value.WhichOneof("value")) for value in values]
+
+    assert send(0, 0) == []
+    assert send(0, Reason.CLAMPED) == [192, 0, "beyond its range, clamped"]
+    assert send(4, 0) == [192, 4, ""]
+    assert send(0, 0) == [192, 0, ""]
+    assert send(0, 0) == []
+
+
+def test_a_bad_value_is_null_by_choice():
+    encoder = DeviceEncoder(metrics_of([DataType.INT16]), [1], null_if_bad=True)
+    batch = Batch("d", (0, 0), [7, 8], [NOW_MS] * 2, [BAD, STALE])
+    payload = Payload.FromString(
+        encoder.encode(batch, timestamp_ms=NOW_MS, seq=1, historical=False)
+    )
+    assert [(m.is_null, m.int_value) for m in payload.metrics] == [(True, 0), (False, 8)]
+
+
 def test_a_birth_settles_what_was_told():
     encoder = DeviceEncoder(metrics_of([DataType.DOUBLE]), [1])
     bad = Batch("d", (0,), [1.0], [NOW_MS], [BAD])
     encoder.encode(bad, timestamp_ms=NOW_MS, seq=1, historical=False)
-    encoder.born([GOOD])
+    encoder.born([])
     good = Batch("d", (0,), [1.0], [NOW_MS])
     assert qualities_in(encoder.encode(good, timestamp_ms=NOW_MS, seq=1, historical=False)) == [[]]
 
