@@ -21,7 +21,6 @@ from bridge.sparkplug.topics import NAMESPACE, REBIRTH, Verb, build
 from simulators.clock import wall_clock_ms
 from simulators.host_view import (
     DeviceView,
-    HostValue,
     HostView,
     MetricView,
     NodeView,
@@ -30,7 +29,6 @@ from simulators.host_view import (
 
 __all__ = [
     "DeviceView",
-    "HostValue",
     "HostView",
     "MetricView",
     "NodeView",

@@ -16,11 +16,9 @@ from typing import Any, NamedTuple
 from bridge.sparkplug.messages import read_payload
 from bridge.sparkplug.rules import Grader, Packet, Violation
 from bridge.sparkplug.topics import BD_SEQ, QUALITY, Topic, Verb, parse
-
-HostValue = bool | int | float | str | bytes | None
+from simulators.host_values import HostValue, text_of, value_of
 
 GOOD = 192
-_SIGNED_BITS = {1: 8, 2: 16, 3: 32, 4: 64}  # Int8 to Int64
 _UNIT = "engUnit"
 _MAX_VIOLATIONS = 1_000
 _MAX_TOPICS = 10_000
@@ -183,7 +181,7 @@ class HostView:
         device.births += 1
         before, device.metrics, device.by_alias = device.metrics, {}, {}
         for metric in payload.metrics:
-            view = MetricView(_text(metric.name), metric.datatype)
+            view = MetricView(text_of(metric.name), metric.datatype)
             if (old := before.get(view.name)) is not None:
                 view.live, view.historical = old.live, old.historical
             device.metrics[view.name] = view
@@ -193,8 +191,8 @@ class HostView:
             if QUALITY in properties:
                 view.quality = properties[QUALITY].int_value
             if _UNIT in properties:
-                view.unit = _text(properties[_UNIT].string_value)
-            view.value = _value(metric, metric.datatype)
+                view.unit = text_of(properties[_UNIT].string_value)
+            view.value = value_of(metric, metric.datatype)
             view.timestamp_ms, view.received_ms = metric.timestamp, now_ms
             if self._on_sample is not None:
                 self._on_sample(
@@ -222,7 +220,7 @@ class HostView:
                 node.undecoded += 1
                 self.wants_rebirth.add(key)
                 continue
-            value = _value(metric, view.datatype)
+            value = value_of(metric, view.datatype)
             quality = view.quality
             if metric.HasField("properties"):
                 for at, text in enumerate(metric.properties.keys):
@@ -262,22 +260,3 @@ def _node_death(node: NodeView, payload: Any) -> None:
     node.online = False
     for device in node.devices.values():
         device.online = False
-
-
-def _text(text: str | bytes) -> str:
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-
-
-def _value(metric: Any, datatype: int) -> HostValue:
-    kind = metric.WhichOneof("value")
-    if kind is None or metric.is_null:
-        return None
-    value: HostValue = getattr(metric, kind)
-    if kind in {"int_value", "long_value"} and datatype in _SIGNED_BITS:
-        assert isinstance(value, int)
-        bits = _SIGNED_BITS[datatype]
-        value &= (1 << bits) - 1
-        return value - (1 << bits) if value >> (bits - 1) else value
-    if kind == "string_value":
-        return _text(metric.string_value)
-    return f"<{kind}>" if kind in {"dataset_value", "template_value"} else value

@@ -14,14 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.sparkplug.topics import BD_SEQ
-from mappings.datatypes import DataType
+from mappings.datatypes import ARRAYS, DataType, element_of
 from mappings.quality import BAD, GOOD, STALE
 
 if TYPE_CHECKING:
-    from simulators.host_view import DeviceView, HostValue, HostView, MetricView, NodeView
+    from simulators.host_values import HostValue
+    from simulators.host_view import DeviceView, HostView, MetricView, NodeView
 
 _QUALITIES = {GOOD: ("Good", "green"), BAD: ("Bad", "bold red"), STALE: ("Stale", "yellow")}
 _TEXT_WIDTH = 24
+_ELEMENT_OF = {int(array): int(element_of(array)) for array in ARRAYS}
 _FRACTION = "    "  # as wide as ".123", so that whole numbers stand above the others' whole part
 _VIOLATIONS_SHOWN = 3
 _OF_THE_PROTOCOL = "Node Control/"
@@ -173,6 +175,11 @@ def value_text(value: HostValue, datatype: int) -> str:
         if not math.isfinite(value) or value == 0:
             return f"{value:.3f}"
         return f"{value:.3f}" if 1e-3 <= abs(value) < 1e9 else f"{value:.4e}"
+    if isinstance(value, tuple):
+        shown = ", ".join(
+            value_text(element, _ELEMENT_OF.get(datatype, datatype)).strip() for element in value
+        )
+        return (shown if len(shown) <= _TEXT_WIDTH else f"{len(value)} values") + _FRACTION
     if isinstance(value, bytes):
         return f"{len(value)} bytes{_FRACTION}"
     shown = value if len(value) <= _TEXT_WIDTH else value[: _TEXT_WIDTH - 1] + "…"

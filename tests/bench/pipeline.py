@@ -150,7 +150,7 @@ def mapper(raw: list[Batch]) -> float:
 def encoder(raw: list[Batch]) -> float:
     """Sparkplug payloads."""
     made = DeviceEncoder(device().metrics, range(1, COUNT + 1))
-    made.born([192] * COUNT)
+    made.born([])
     began = time.process_time()
     for seq, batch in enumerate(raw):
         made.encode(batch, timestamp_ms=1_800_000_000_000, seq=seq % 256, historical=False)

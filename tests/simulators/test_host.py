@@ -6,6 +6,7 @@ import aiomqtt
 import pytest
 
 from bridge.sparkplug.encoder import DeviceEncoder
+from bridge.sparkplug.messages import Metric as MetricMessage
 from bridge.sparkplug.messages import Payload
 from bridge.sparkplug.payload import (
     BirthMetric,
@@ -22,6 +23,7 @@ from mappings.quality import BAD, GOOD, STALE
 from mappings.tags import Metric
 from simulators.broker import EmbeddedBroker
 from simulators.host import HostView, SparkplugHost
+from simulators.host_values import value_of
 from tests.support.broker import Mosquitto
 from tests.support.wait import free_port, until
 
@@ -52,7 +54,7 @@ class Node:
         return self.packet("NBIRTH", encode_birth(metrics, timestamp_ms=T, seq=0))
 
     def dbirth(self, values=(20, None), qualities=(GOOD, STALE)):
-        self.encoder.born(qualities)
+        self.encoder.born([n for n, quality in enumerate(qualities) if quality != GOOD])
         metrics = [
             BirthMetric(
                 name=metric.name,
@@ -348,3 +350,24 @@ async def test_host_says_that_its_password_is_refused_and_where_to_write_it(tmp_
         SparkplugHost("127.0.0.1", broker.port, username="u", password="wrong") as host,
     ):
         assert "refuses this user and password; write mqtt://USER:PASSWORD@" in host.problem
+
+
+@pytest.mark.parametrize(
+    ("datatype", "value"),
+    [
+        (DataType.INT16_ARRAY, (-3, 7)),
+        (DataType.BOOLEAN_ARRAY, (True, False, True)),
+        (DataType.STRING_ARRAY, ("a", "höher")),
+        (DataType.FLOAT_ARRAY, (0.5, -1.0)),
+        (DataType.BYTES, b"\x00\xff"),
+    ],
+)
+def test_arrays_and_bytes_are_read(datatype, value):
+    birth = BirthMetric(name="m", datatype=datatype, value=value, timestamp_ms=T)
+    payload = Payload.FromString(encode_birth([birth], timestamp_ms=T, seq=0))
+    assert value_of(payload.metrics[0], int(datatype)) == value
+
+
+def test_bytes_that_are_no_array_stay_bytes():
+    for datatype in (23, 32):
+        assert value_of(MetricMessage(bytes_value=b"\x01\x02\x03"), datatype) == b"\x01\x02\x03"

@@ -35,7 +35,7 @@ def packets(count=3, *, historical=False):
         Metric(id=f"{n}", name=f"Level {n:03}", datatype=DataType.DOUBLE) for n in range(count)
     ]
     encoder = DeviceEncoder(metrics, range(1, count + 1))
-    encoder.born([GOOD] * count)
+    encoder.born([])
     node = [
         BirthMetric(name="bdSeq", datatype=DataType.INT64, value=0, timestamp_ms=T),
         BirthMetric(
