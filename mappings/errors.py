@@ -17,7 +17,10 @@ class Fault:
     ``field`` is the key or column ("address"; "" for the row as a whole), ``seen`` one line that
     names what was seen, ``remedy`` what was expected and how to mend it. Codes that begin with E
     stop, with W warn; a code is never used for anything else again. ``next`` is a command to
-    type; ``{plant}``, ``{link}``, ``{device}`` and ``{file}`` in it are filled in by the reader.
+    type; ``{plant}``, ``{link}``, ``{device}`` and ``{file}`` in it are filled in by the reader,
+    as words of a shell. ``other`` is the index of the other row or device that it is about:
+    ``{other}`` in ``remedy`` becomes its place. In faults of a whole link ``{link}`` in ``seen``
+    becomes its name.
     """
 
     code: str
@@ -25,6 +28,7 @@ class Fault:
     seen: str
     remedy: str
     next: str = ""
+    other: int | None = None
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -20,6 +20,7 @@ from mappings.plant.blocks import (
     wrong_shape,
 )
 from mappings.plant.columns import DefaultCells
+from mappings.plant.faults import tell_fault
 from mappings.plant.grammar import Grammar
 from mappings.plant.links import (
     Grammars,
@@ -124,7 +125,10 @@ def check_between(drafts: Sequence[DeviceDraft], report: Report) -> None:
             assert draft.block is not None
             entry = draft.block.get(fault.field)
             spot = entry.spot if entry is not None else draft.block_spot
-            report.add(fault.code, spot, fault.seen, fault.remedy)
+            at = behind[fault.other].spot if fault.other is not None else None
+            tell_fault(
+                fault, spot, report, device=draft.name, link=link.name, other=at, of_link=True
+            )
     first: dict[str, LinkDraft] = {}
     for link in links.values():
         if not link.endpoint:
@@ -178,7 +182,8 @@ class _DeviceReader:
         )
         tags = value.get("tags")
         if tags is not None:
-            rows = Rows(draft.name, draft.driver, draft.options, self.report)
+            link = draft.link.name if draft.link is not None else ""
+            rows = Rows(draft.name, draft.driver, draft.options, self.report, link)
             draft.tags, draft.metrics = rows.read(tags, f"{self.path}.tags", self.scans, defaults)
         elif "tags" not in meant:
             remedy = "add tags: [{name: …, address: …, type: …}]"

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from mappings.errors import Fault
 from mappings.plant.blocks import wrong_shape
+from mappings.plant.faults import tell_fault
 from mappings.plant.grammar import Grammar
 from mappings.plant.names import folded
 from mappings.plant.nodes import Mapping, Node, Scalar
@@ -57,9 +58,15 @@ class Rows:
     """The rows of one device; without its driver or options they are judged by themselves only."""
 
     def __init__(
-        self, device: str, driver: Grammar | None, options: BaseModel | None, report: Report
+        self,
+        device: str,
+        driver: Grammar | None,
+        options: BaseModel | None,
+        report: Report,
+        link: str = "",
     ) -> None:
         self.device = device
+        self.link = link
         self.driver = driver
         self.options = options
         self.report = report
@@ -103,17 +110,19 @@ class Rows:
                 continue
             faults = driver.check_tag(point.tag, options)
             for fault in faults:
-                self._tell(row, fault)
+                self._tell(row, fault, None)
             if not any(fault.code.startswith("E") for fault in faults):
                 passed.append((row, point.tag))
         tags = tuple(tag for _, tag in passed)
         device = Device(name=self.device, options=options, tags=tags)
         for index, fault in driver.check_device(device):
-            self._tell(passed[index][0], fault)
+            other = passed[fault.other][0] if fault.other is not None else None
+            self._tell(passed[index][0], fault, other)
 
-    def _tell(self, row: Row, fault: Fault) -> None:
+    def _tell(self, row: Row, fault: Fault, other: Row | None) -> None:
         spot = row.spot_of(fault.field) if fault.field else row.spot
-        self.report.add(fault.code, spot, fault.seen, fault.remedy)
+        at = other.spot_of(fault.field) if other is not None else None
+        tell_fault(fault, spot, self.report, device=self.device, link=self.link, other=at)
 
 
 def _check_names(device: str, read: Sequence[tuple[Row, Point]], report: Report) -> None:

@@ -118,6 +118,37 @@ CODES: dict[str, str] = {
 """The codes of the reader itself; a driver's own are listed with its grammar."""
 
 
+_PAGES = {
+    "addresses": ("E401", "E404", "E405", "E406", "E407", "E410", "E411"),
+    "columns": ("E303",),
+    "commands": ("E702", "E703", "E704"),
+    "conditions": ("E208", "E221"),
+    "identity": ("E602", "E603", "E605", "E606", "E607", "E608", "W609", "E610", "E611"),
+    "instances": ("E505",),
+    "order": ("E409",),
+    "types": ("E510",),
+    "units": ("E521", "E522"),
+}
+_NEXT = {
+    "E101": "tagbridge check {file}",
+    "E202": "tagbridge check {plant}",
+    "E205": "tagbridge schema links",
+    "E604": "tagbridge check {plant} --metrics",
+} | {code: f"tagbridge explain {page}" for page, codes in _PAGES.items() for code in codes}
+
+
+def next_of(code: str) -> str:
+    """The command to type next after a problem; ``{plant}``, ``{file}`` and ``{code}`` in it."""
+    return _NEXT.get(code, "tagbridge explain {code}")
+
+
+def shell_word(text: str) -> str:
+    """A word as it is typed in a shell, in double quotes where they will do."""
+    if quote(text) == text or not text:
+        return quote(text)
+    return quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing wrong at one place.
@@ -150,6 +181,8 @@ class Report:
     """
 
     file: str
+    plant: str = ""
+    """What the user called the plant: the folder or the file; empty: the file."""
     closed: set[Place] = field(default_factory=set)
     """Places of values that are no values at all: what else is said there follows from that."""
     _problems: list[Problem] = field(default_factory=list)
@@ -184,7 +217,8 @@ class Report:
     def add(self, code: str, place: Place, seen: str, remedy: str, next: str = "") -> None:  # noqa: A002
         """One more problem; texts are cut and cleaned to one line each.
 
-        ``next`` left out is the check of the plant.
+        ``next`` is a command with ``{plant}`` and ``{file}`` to be filled in; left out, it is the
+        one of the code.
         """
         if place in self.closed:
             return
@@ -201,9 +235,17 @@ class Report:
                 code=code,
                 seen=one_line(seen),
                 remedy=one_line(remedy, 300),
-                next=next or f"tagbridge check {quote(self.file)}",
+                next=self._command(next or next_of(code), code, place),
             )
         )
+
+    def _command(self, template: str, code: str, place: Place) -> str:
+        plant = self.plant or self.file
+        file = plant if place.file == self.file else place.file
+        words = {"{plant}": shell_word(plant), "{file}": shell_word(file), "{code}": code}
+        for mark, word in words.items():
+            template = template.replace(mark, word)
+        return template
 
     @contextmanager
     def instance(self) -> Iterator[None]:

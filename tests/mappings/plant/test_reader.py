@@ -287,7 +287,7 @@ devices:
     assert str(problem) == (
         "plant.yaml:4:57: W705 destinations.a.login.password: no secret at file 'secrets/a'\n"
         "    write the password alone into that file, readable for the gateway's user only"
-        "   next: tagbridge check plant.yaml"
+        "   next: tagbridge explain W705"
     )
 
 
