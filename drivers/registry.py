@@ -11,18 +11,20 @@ from drivers.driver import Driver
 
 GROUP = "tagbridge.drivers"
 
+_OWN = ("modbus", "opcua", "mqtt")
+
 
 class DriverWarning(UserWarning):
     """A driver is announced by an installed distribution, but cannot be used."""
 
 
 def load_drivers() -> dict[str, Driver]:
-    """All drivers that can be imported, by name, in the order of their names.
+    """All drivers that can be imported, by name: our own, then others' in the order of their names.
 
     For each other one a `DriverWarning` that names the distribution, the cause and the remedy.
     """
     drivers: dict[str, Driver] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda found: found.name):
+    for entry in sorted(entry_points(group=GROUP), key=_place):
         try:
             driver: Driver = entry.load()
             name = driver.name
@@ -37,6 +39,11 @@ def load_drivers() -> dict[str, Driver]:
         else:
             drivers[name] = driver
     return drivers
+
+
+def _place(entry: EntryPoint) -> tuple[int, str]:
+    name = entry.name
+    return (_OWN.index(name) if name in _OWN else len(_OWN), name)
 
 
 def _warn(entry: EntryPoint, cause: str) -> None:

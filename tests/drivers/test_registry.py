@@ -37,6 +37,13 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_our_own_drivers_come_first_in_the_order_of_the_documents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "GROUP", "tagbridge.drivers")
+    assert list(load_drivers())[:3] == ["modbus", "opcua", "mqtt"]
+
+
 def test_what_can_be_loaded_is_loaded_and_the_rest_is_told() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -1,0 +1,1 @@
+"""The MQTT driver: devices that publish to a broker by themselves."""
