@@ -1,20 +1,34 @@
 """Destinations: brokers, and the Sparkplug identity that each of them is given.
 
-``edge_node`` at the top is the identity; a destination's own block says what differs. Sparkplug
-allows an edge node one server at a time (section 4.2), so two destinations need two of them.
+The block ``sparkplug`` or ``uns`` names the kind; without either it is Sparkplug. ``edge_node``
+at the top is the identity; a destination's own block says what differs. Sparkplug allows an edge
+node one server at a time (section 4.2), so two destinations need two of them.
 """
 
+from mappings.plant.access import credentials
 from mappings.plant.blocks import entries, read_block
-from mappings.plant.definitions import DestinationDefinition, EdgeNodeDefinition, Login
+from mappings.plant.broker_schema import (
+    DestinationBlock,
+    EdgeNodeBlock,
+    SelectBlock,
+    SparkplugBlock,
+    UnsBlock,
+)
+from mappings.plant.definitions import (
+    DestinationDefinition,
+    EdgeNodeDefinition,
+    Selection,
+    Tls,
+    UnsDefinition,
+)
 from mappings.plant.names import check_destination_name, check_dots, check_sparkplug_id, folded
 from mappings.plant.nodes import Mapping, Node
 from mappings.plant.problems import Report, Spot
-from mappings.plant.schema import DestinationBlock, EdgeNodeBlock
 
 
 def read_destinations(
     root: Mapping, meant: set[str], report: Report
-) -> tuple[DestinationDefinition, ...]:
+) -> tuple[tuple[DestinationDefinition, ...], tuple[UnsDefinition, ...]]:
     """The ``destinations:`` section with ``edge_node:``; those that are right.
 
     ``meant`` are sections whose misspelling has been told already.
@@ -27,8 +41,11 @@ def read_destinations(
         report.add("E214", report.top, "no destination", remedy)
     elif isinstance(node, Mapping) and not section:
         report.add("E214", node.spot, "no destination", "add one under destinations:")
-    found = (reader.read(name, key.spot, value) for name, (key, value) in section.items())
-    return tuple(destination for destination in found if destination is not None)
+    found = [reader.read(name, key.spot, value) for name, (key, value) in section.items()]
+    return (
+        tuple(d for d in found if isinstance(d, DestinationDefinition)),
+        tuple(d for d in found if isinstance(d, UnsDefinition)),
+    )
 
 
 class _Reader:
@@ -47,7 +64,9 @@ class _Reader:
             self.top = None
         self.told_incomplete = False
 
-    def read(self, name: str, spot: Spot, value: Node) -> DestinationDefinition | None:
+    def read(
+        self, name: str, spot: Spot, value: Node
+    ) -> DestinationDefinition | UnsDefinition | None:
         path, report = f"destinations.{name}", self.report
         fault = check_destination_name(name)
         if fault is not None:
@@ -63,22 +82,55 @@ class _Reader:
             own = self._identity(node, f"{path}.edge_node", place, told=True)
             if own is None:
                 return None
-        if self.top is None:
+        if block is not None and block.uns is not None:
+            return self._uns(name, block, block.uns)
+        if self.top is None or (isinstance(value, Mapping) and value.get("uns") is not None):
             return None
         identity = self._merged(name, spot, own or EdgeNodeBlock())
         if block is None or identity is None:
             return None
-        login = block.login
+        shown = block.sparkplug or SparkplugBlock()
+        login, certificate = credentials(block.login, self.report.file, self.report.file)
         return DestinationDefinition(
             name=name,
             servers=block.servers,
             edge_node=identity,
-            login=Login(user=login.user, password=login.password) if login else None,
+            login=login,
+            certificate=certificate,
+            tls=Tls(ca=block.tls.ca),
+            protocol=block.protocol,
             keep_alive_ms=block.keep_alive,
             client_id=block.client_id,
             backlog_rate=block.backlog.rate,
-            aliases=block.sparkplug.aliases == "stable",
+            backlog_order=block.backlog.order,
+            primary_host=shown.primary_host,
+            server_dwell_ms=shown.server_dwell,
+            host_state=shown.host_state,
+            aliases=shown.aliases == "stable",
+            templates=shown.templates,
+            bad_values=shown.bad_values,
+            metric_names=shown.metric_names,
+            select=_selection(block.select),
             delivery_check=block.delivery_check == "birth",
+        )
+
+    def _uns(self, name: str, block: DestinationBlock, uns: UnsBlock) -> UnsDefinition:
+        login, certificate = credentials(block.login, self.report.file, self.report.file)
+        return UnsDefinition(
+            name=name,
+            servers=block.servers,
+            topic=uns.topic,
+            login=login,
+            certificate=certificate,
+            tls=Tls(ca=block.tls.ca),
+            protocol=block.protocol,
+            keep_alive_ms=block.keep_alive,
+            client_id=block.client_id,
+            qos=(uns.qos.routine, uns.qos.important, uns.qos.critical),
+            retain=uns.retain,
+            expiry_ms=uns.expiry or 0,
+            command_topic=uns.command_topic,
+            select=_selection(block.select),
         )
 
     def _identity(
@@ -129,3 +181,9 @@ class _Reader:
             return None
         diagnostics = own.diagnostics or self.top.diagnostics or "full"
         return EdgeNodeDefinition(group=group, name=node, diagnostics=diagnostics)
+
+
+def _selection(block: SelectBlock) -> Selection:
+    return Selection(
+        metrics=block.metrics, classes=tuple(block.classes), min_interval_ms=block.min_interval
+    )

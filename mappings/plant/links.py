@@ -13,13 +13,15 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from mappings.errors import nearest
+from mappings.plant.access import credentials
 from mappings.plant.blocks import entries, keys_of, read_block, unknown_keys, wrong_shape
-from mappings.plant.definitions import Login
+from mappings.plant.broker_schema import LinkLoginBlock
+from mappings.plant.definitions import Certificate, Login
 from mappings.plant.grammar import Grammar, takes_login
 from mappings.plant.names import folded
 from mappings.plant.nodes import Mapping, Node, Scalar
 from mappings.plant.problems import Report, Spot
-from mappings.plant.schema import LinkBlock, LinkLoginBlock
+from mappings.plant.schema import LinkBlock
 
 Grammars = Pairs[str, Grammar]
 
@@ -38,6 +40,7 @@ class LinkDraft:
     options: BaseModel | None = None
     endpoint: str = ""
     login: Login | None = None
+    certificate: Certificate | None = None
     down_after_ms: int = 5_000
     own: bool = False
     users: int = field(default=0)
@@ -106,8 +109,8 @@ def read_connection(
     if takes_login(driver):
         part = block.only(keys_of(LinkLoginBlock))
         login = read_block(LinkLoginBlock, part, path, report)
-        if login is not None and login.login is not None:
-            draft.login = Login(user=login.login.user, password=login.login.password)
+        if login is not None and (node := part.get("login")) is not None:
+            draft.login, draft.certificate = credentials(login.login, node.spot.file, report.file)
     own = block.only(keys_of(driver.link_model))
     options = read_block(driver.link_model, own, path, report, key_spot=draft.spot, meant=meant)
     if len(report) == before:

@@ -68,6 +68,11 @@ CODES: dict[str, str] = {
     "E119": "a value that its block refuses",
     "E120": "not a format number",
     "E121": "a plant file of a newer format",
+    "E122": "a file that includes itself",
+    "E123": "an include that matches nothing",
+    "E124": "a section that belongs into the plant file",
+    "E125": "a name in two files",
+    "E127": "a pattern of names that cannot work",
     # E2xx: how the parts hang together
     "E202": "no such file",
     "E203": "not the address of a broker",
@@ -93,6 +98,7 @@ CODES: dict[str, str] = {
     "E502": "scaling of something that is no number",
     "E503": "a deadband of something that is no number",
     "E504": "a deadband in % without range",
+    "E505": "a column of an instance table that is used nowhere",
     "E506": "one of low and high without the other",
     "E507": "low is not below high",
     "E508": "a range of something that is no number",
@@ -100,6 +106,8 @@ CODES: dict[str, str] = {
     "E510": "unknown type",
     "E511": "a property that the product publishes itself",
     "W514": "a limit that can never be reached",
+    "E541": "unknown placeholder",
+    "E542": "a placeholder that cannot be filled",
     # E6xx: identity
     "E602": "a name that cannot be published",
     "E603": "a reserved name",

@@ -25,6 +25,7 @@ from mappings.plant.rows import Defaults
 from mappings.plant.scans import ScanTimes, time_of
 from mappings.plant.schema import FORMAT, SECTIONS, LoggingBlock, OutboxBlock
 from mappings.plant.secrets import warn_of_missing
+from mappings.plant.undone import warn_of_undone
 
 NORMAL = "normal"
 """The scan of rows that name none; 1 s unless ``scans:`` says otherwise."""
@@ -95,7 +96,7 @@ class _Reader:
         root, report = self.root, self.report
         self.meant = unknown_keys(root, SECTIONS, "", report)
         self._format()
-        destinations = read_destinations(root, self.meant, report)
+        destinations, uns = read_destinations(root, self.meant, report)
         outbox = self._outbox()
         logging = LoggingBlock()
         if (node := root.get("logging")) is not None:
@@ -116,9 +117,11 @@ class _Reader:
         self._unused(links, devices)
         self._missing_devices(devices)
         self._secrets()
+        warn_of_undone(root, report)
         return Plant(
             file=report.file,
             destinations=destinations,
+            uns=uns,
             outbox=outbox,
             links=_links(links, devices),
             log_level=logging.level,
@@ -144,6 +147,8 @@ class _Reader:
             max_size=block.max_size,
             commit_interval_ms=block.commit_interval,
             strict=block.durability == "strict",
+            max_age_ms=block.max_age,
+            when_full=block.when_full,
         )
 
     def _scans(self) -> ScanTimes:
@@ -230,6 +235,7 @@ def _links(links: dict[str, LinkDraft], devices: list[DeviceDraft]) -> tuple[Lin
                     options=link.options,
                     devices=behind,
                     login=link.login,
+                    certificate=link.certificate,
                     down_after_ms=link.down_after_ms,
                 )
             )
