@@ -218,6 +218,7 @@ IMPURE = (
     "time",
     "urllib.request",
 )
+IN_MEMORY = "from io import BytesIO\n"  # bytes that a library wants to have as a file
 IMPURE_CALLS = {"open", "print", "input", "today", "now", "utcnow", "read_text", "write_text"}
 
 
@@ -226,6 +227,7 @@ def impurities(sources: Sources) -> list[str]:
     for path, text in sources.items():
         if not path.startswith(PURE):
             continue
+        text = text.replace(IN_MEMORY, "\n")  # noqa: PLW2901
         found += [
             f"{path}:{line} imports {module}"
             for module, line, _ in imports(text)
@@ -258,6 +260,7 @@ def test_every_pure_file_exists(sources: Sources):
     "text",
     [
         "import asyncio",
+        "from io import BytesIO, open",
         "from os import path",
         "import time as clock",
         "async def f(): ...",

@@ -91,7 +91,21 @@ CODES: dict[str, str] = {
     "E218": "no driver is installed",
     "E217": "a link and a device with an endpoint of its own have one name",
     # E3xx: tables and rows
+    "E301": "a table without rows",
+    "E302": "a column twice in one table",
     "E303": "unknown column",
+    "E304": "a cell without a header",
+    "E305": "a date where a number or a text was meant",
+    "E306": "a quote that does not end where the cell ends",
+    "E307": "two styles of numbers in one table",
+    "E308": "a cell that is too long, or with characters that nobody sees",
+    "E309": "not a workbook that can be read",
+    "E310": "no such sheet, or not said which",
+    "E311": "an error where a value was meant",
+    "E312": "merged cells",
+    "E313": "a formula without a stored value",
+    "E314": "a table that is too large",
+    "W315": "hidden rows, columns or sheets",
     # E4xx: addresses, told by the drivers
     # E5xx: what a row means
     "E501": "no such scan",

@@ -1,0 +1,1 @@
+"""Tables: the bytes of a CSV file or a workbook in, rows with places out."""
