@@ -5,12 +5,13 @@ a whole plant can be checked at a desk. `drivers.driver.Driver` is this and a wa
 the reader takes its drivers as an argument, because this floor may not import that one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from mappings.batch import Batch
 from mappings.errors import Fault
 from mappings.tags import Device, Tag
 
@@ -100,6 +101,22 @@ class WithRequests(Protocol):
 
     def requests(self, devices: Sequence[Device], link: BaseModel) -> list[PlannedRequest]:
         """All requests of a link, for checked devices; ``link`` are the options of the link."""
+        ...
+
+
+@runtime_checkable
+class WithRaw(Protocol):
+    """A driver whose raw material can be written down, for tests of a mapping."""
+
+    def read_raw(
+        self, device: Device, given: Mapping[str, str], now_ms: int
+    ) -> list[Batch | Fault]:
+        """What a checked device says when it holds what is given, or what is wrong with that.
+
+        Keys are places in the driver's own words (a register, a topic), values what is there (words
+        as numbers, a payload). ``Fault.field`` is the key. Rows that the material does not cover
+        say nothing.
+        """
         ...
 
 
