@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bridge.cli.listing import show_metrics, show_requests
 from bridge.cli.secrets import SecretError, resolve
 from drivers.driver import Driver
 from drivers.registry import DriverWarning, load_drivers
@@ -29,11 +30,14 @@ PLANT_FILE = "plant.yaml"
 LARGEST = 64 << 20  # bytes; 10,000 points take 2 MB
 
 
-def check(path: Path, *, strict: bool, as_json: bool) -> int:
+def check(
+    path: Path, *, strict: bool, as_json: bool, metrics: bool = False, requests: bool = False
+) -> int:
     """Say what is wrong, or what the plant is; the exit code.
 
-    1 if an error was found, with ``strict`` a warning as well. ``as_json`` gives one JSON object
-    for each problem on standard output, and nothing else there.
+    1 if an error was found, with ``strict`` a warning as well. ``metrics`` and ``requests`` list
+    what will run instead of summing it up. ``as_json`` gives one JSON object for each problem and
+    for each line of these lists on standard output, and nothing else there.
     """
     plant, problems = read(path)
     if as_json:
@@ -41,7 +45,12 @@ def check(path: Path, *, strict: bool, as_json: bool) -> int:
             print(json.dumps(_as_json(problem), ensure_ascii=False))
     else:
         show(problems)
-        if plant is not None:
+    if plant is not None:
+        if metrics:
+            show_metrics(plant, as_json=as_json)
+        if requests:
+            show_requests(plant, load_drivers(), as_json=as_json)
+        if not (as_json or metrics or requests):
             _summary(plant)
     return 1 if plant is None or (strict and problems) else 0
 

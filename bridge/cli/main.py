@@ -61,12 +61,32 @@ def check(
     plant: PlantPath,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Problems as JSON lines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All as JSON lines.")] = False,
+    metrics: Annotated[bool, typer.Option("--metrics", help="List every metric.")] = False,
+    requests: Annotated[
+        bool, typer.Option("--requests", help="List the requests and the load of each wire.")
+    ] = False,
 ) -> None:
     """Read a plant file and say everything that is wrong with it; connects to nothing."""
     from bridge.cli.check import check as run_check
 
-    raise typer.Exit(run_check(plant, strict=strict, as_json=as_json))
+    code = run_check(plant, strict=strict, as_json=as_json, metrics=metrics, requests=requests)
+    raise typer.Exit(code)
+
+
+@app.command()
+def test(
+    plant: PlantPath,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="Files of cases.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Outcomes as JSON lines.")] = False,
+) -> None:
+    """Run the cases beside a plant: raw values in, metrics out, without any device."""
+    from bridge.cli.cases import test as run_test
+
+    raise typer.Exit(run_test(plant, files or [], as_json=as_json))
 
 
 @app.command()

@@ -71,8 +71,12 @@ def run_cases(
     text: str, file: str, plant: Plant, drivers: Pairs[str, Grammar], report: Report
 ) -> list[Outcome]:
     """The outcomes of a file of cases, in its order; what is wrong in it goes into the report."""
+    before = len(report)
     root = parse(text.removeprefix("\ufeff"), file, report)
-    if root is None:
+    if root is None or (isinstance(root, Scalar) and root.empty):
+        if len(report) == before:
+            seen = "the file is empty: key 'cases' is missing"
+            report.add("E104", Place(file, 1, 1), seen, "begin with cases: { NAME: { device: … } }")
         return []
     if not isinstance(root, Mapping) or read_block(_File, root, "", report) is None:
         if not isinstance(root, Mapping):
@@ -133,7 +137,9 @@ class _Run:
         device, name = self.device, self.device.name
         catalog = Catalog([(name, len(device.metrics))])
         mapper = Mapper({name: device.metrics}, catalog)
+        touched: set[int] = set()
         for batch in self._batches(raw):
+            touched.update(batch.points)
             for emitted in mapper.apply(batch, _NOW_MS):
                 catalog.update(emitted)
         wrong = []
@@ -145,7 +151,7 @@ class _Run:
             columns = catalog.devices[name]
             seen = _Seen(
                 device.metrics[point], columns.values[point], columns.qualities[point],
-                columns.reasons[point], columns.times_ms[point] == 0,
+                columns.reasons[point], point not in touched,
             )  # fmt: skip
             if not seen.is_as(wanted):
                 wrong.append(f"{metric_name}: {seen} where {wanted} is expected")

@@ -73,6 +73,8 @@ CODES: dict[str, str] = {
     "E124": "a section that belongs into the plant file",
     "E125": "a name in two files",
     "E127": "a pattern of names that cannot work",
+    "E151": "a device or row that the plant does not have",
+    "E152": "a raw value that its row cannot have",
     # E2xx: how the parts hang together
     "E202": "no such file",
     "E203": "not the address of a broker",
