@@ -27,7 +27,7 @@ from mappings.mapper import Mapper
 from mappings.plant.blocks import entries, read_block, wrong_shape
 from mappings.plant.definitions import DeviceDefinition, Plant
 from mappings.plant.grammar import Grammar, WithRaw
-from mappings.plant.nodes import Mapping, Node, parse
+from mappings.plant.nodes import Mapping, Node, Scalar, parse
 from mappings.plant.problems import Place, Report
 from mappings.plant.scalars import Text
 from mappings.plant.schema import Block
