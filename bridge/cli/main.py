@@ -75,6 +75,24 @@ def check(
 
 
 @app.command()
+def explain(
+    word: Annotated[str | None, typer.Argument(metavar="[CODE|TOPIC]")] = None,
+) -> None:
+    """Say what a code of check means, or how a part of the language works."""
+    from bridge.cli.explain import explain as run_explain
+
+    raise typer.Exit(run_explain(word))
+
+
+@app.command()
+def drivers() -> None:
+    """List the drivers that are installed, with their endpoints."""
+    from bridge.cli.drivers import drivers as run_drivers
+
+    raise typer.Exit(run_drivers())
+
+
+@app.command()
 def test(
     plant: PlantPath,
     files: Annotated[
