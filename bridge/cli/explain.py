@@ -16,7 +16,11 @@ def topics() -> list[str]:
     """The topics that have a page."""
     folder = resources.files("mappings") / "explain"
     names = sorted(item.name for item in folder.iterdir())
-    return [n.removesuffix(".md") for n in names if n.endswith(".md") and n[0].islower() and n != "codes.md"]
+    return [
+        n.removesuffix(".md")
+        for n in names
+        if n.endswith(".md") and n[0].islower() and n != "codes.md"
+    ]
 
 
 def code_pages() -> dict[str, tuple[str, str]]:
@@ -42,14 +46,13 @@ def explain(word: str | None) -> int:
     if _CODE.fullmatch(wanted.upper()):
         return _explain_code(wanted.upper(), console)
     known = {topic.casefold(): topic for topic in topics()}
-    topic = known.get(wanted.casefold())
-    if topic is None:
+    if wanted.casefold() not in known:
         meant = nearest(wanted, known)
         hint = f"did you mean {meant!r}? " if meant else ""
         shown = Text(f"no page {wanted!r}\n    {hint}topics: {', '.join(known.values())}")
         Console(stderr=True, highlight=False, soft_wrap=True).print(shown)
         return 1
-    page = resources.files("mappings") / "explain" / f"{topic}.md"
+    page = resources.files("mappings") / "explain" / f"{known[wanted.casefold()]}.md"
     heading, _, body = page.read_text(encoding="utf-8").partition("\n")
     _print(console, heading.removeprefix("# "), body.strip())
     return 0

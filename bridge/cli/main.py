@@ -85,6 +85,18 @@ def explain(
 
 
 @app.command()
+def schema(
+    section: Annotated[
+        str | None, typer.Argument(metavar="[SECTION]", help="Only its keys: links, devices.modbus")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of plant files, for editors, or the keys of one section."""
+    from bridge.cli.schema import schema as run_schema
+
+    raise typer.Exit(run_schema(section))
+
+
+@app.command()
 def drivers() -> None:
     """List the drivers that are installed, with their endpoints."""
     from bridge.cli.drivers import drivers as run_drivers

@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 _DURATION_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -193,26 +193,33 @@ def duration_text(duration_ms: int) -> str:
     return f"{duration_ms}ms"
 
 
+def _shown(examples: str, *more: str) -> WithJsonSchema:
+    """What editors are told of a scalar: they see texts, or what YAML makes of them."""
+    return WithJsonSchema({"type": [*more, "string"], "description": examples})
+
+
 Text = Annotated[str, StringConstraints(min_length=1)]
 """Any text but the empty one."""
 
-WholeNumber = Annotated[int, BeforeValidator(_whole)]
+WholeNumber = Annotated[int, BeforeValidator(_whole), _shown("a whole number", "integer")]
 """``125``. Bounds: ``Annotated[WholeNumber, Field(ge=1, le=247)]``."""
 
-Number = Annotated[float, BeforeValidator(_decimal)]
+Number = Annotated[float, BeforeValidator(_decimal), _shown("a number such as 0.5", "number")]
 """``0.5``, ``-20``, ``1e-3``: finite."""
 
-Exact = Annotated[Fraction, BeforeValidator(_exact)]
+Exact = Annotated[Fraction, BeforeValidator(_exact), _shown("0.1 or 1/3", "number")]
 """``0.1`` or ``1/3``, without rounding."""
 
-Duration = Annotated[int, BeforeValidator(_duration)]
+Duration = Annotated[
+    int, BeforeValidator(_duration), _shown("a time such as 300ms, 5s, 1min, 2h, 30d")
+]
 """Milliseconds, from ``300ms 5s 1min 2h 30d``; 0 or longer, bounds by `lasting`."""
 
-Size = Annotated[int, BeforeValidator(_size)]
+Size = Annotated[int, BeforeValidator(_size), _shown("a size such as 64 MiB or 4 GiB")]
 """Bytes, from ``64 MiB``, ``4 GiB``, ``500 MB``."""
 
-Rate = Annotated[float, BeforeValidator(_rate)]
+Rate = Annotated[float, BeforeValidator(_rate), _shown("a rate such as 5000/s, 10/min, 1/5s")]
 """Times per second, from ``5000/s``, ``10/min``, ``1/5s``."""
 
-YesNo = Annotated[bool, BeforeValidator(_yes_no)]
+YesNo = Annotated[bool, BeforeValidator(_yes_no), _shown("yes or no", "boolean")]
 """``yes`` or ``no``, nothing else."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from mappings.plant.definitions import Secret
 from mappings.plant.nodes import Mapping, Node, Scalar
@@ -46,7 +46,11 @@ def _read(value: object) -> object:
     raise refusal("E701", "a secret in plain text", remedy + "${env:…}, ${credential:…}")
 
 
-SecretReference = Annotated[Secret, BeforeValidator(_read)]
+SecretReference = Annotated[
+    Secret,
+    BeforeValidator(_read),
+    WithJsonSchema({"type": "string", "pattern": r"^\$\{(file|env|credential):[^{}]+\}$"}),
+]
 
 
 def warn_of_missing(
