@@ -21,6 +21,7 @@ from bridge.link import supervise
 from bridge.outbox.outbox import Incident, Limits, Outbox, PointKey
 from bridge.sparkplug.edge_node import EdgeNode
 from bridge.sparkplug.image import NODE, NodeImage
+from bridge.sparkplug.naming import named
 from bridge.state import StateFile
 from drivers.driver import Device, Driver, Endpoint, Fresh
 from mappings.batch import Batch
@@ -176,7 +177,14 @@ class Gateway:
             points = [(device, m.id) for device, rows in self._metrics.items() for m in rows]
             given = iter(state.aliases(f"{node.group}/{node.name}", points))
             aliases = {d: [next(given) for _ in rows] for d, rows in self._metrics.items()}
-        image = NodeImage(node.group, node.name, self._metrics, aliases, self.catalog)
+        image = NodeImage(
+            node.group,
+            node.name,
+            named(definition.metric_names, self._metrics, self._plant.devices),
+            aliases,
+            self.catalog,
+            null_if_bad=definition.bad_values == "null",
+        )
         login = self._secrets(definition.login) if definition.login else None
         edge_node = EdgeNode(definition, image, outbox, state, self._clock, login)
         self.destinations.append(Destination(definition, outbox, edge_node))
