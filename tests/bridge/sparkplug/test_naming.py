@@ -1,11 +1,11 @@
 """Names that a destination gives its metrics."""
 
 import pytest
-from pydantic import BaseModel
 
 from bridge.sparkplug.naming import named
 from mappings.datatypes import DataType
 from mappings.plant.definitions import DeviceDefinition, PlaceDefinition
+from mappings.plant.schema import OutboxBlock
 from mappings.tags import Metric
 
 METRIC = Metric(id="Pump/Speed", name="Pump/Speed", datatype=DataType.FLOAT)
@@ -24,7 +24,7 @@ OWN = Metric(id="x", name="Properties/x", datatype=DataType.INT64)
 )
 def test_levels_become_folders(pattern, name):
     boiler = DeviceDefinition(
-        name="Boiler", description="", options=BaseModel(), tags=(), metrics=(METRIC,),
+        name="Boiler", description="", options=OutboxBlock(), tags=(), metrics=(METRIC,),
         place=PlaceDefinition(area="Filling", line="Line 3"),
     )  # fmt: skip
     shown = named(pattern, {"Boiler": [METRIC], "": [OWN]}, [boiler])
