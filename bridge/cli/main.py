@@ -135,8 +135,9 @@ def run(
     from bridge.cli.words import placed
     from drivers.registry import load_drivers
 
-    moved = placed(load_plant(plant), at or [], outbox)
-    raise typer.Exit(run_gateway(moved, load_drivers(), log_form=log.value if log else None))
+    drivers = load_drivers()
+    moved = placed(load_plant(plant), at or [], drivers, outbox)
+    raise typer.Exit(run_gateway(moved, drivers, log_form=log.value if log else None))
 
 
 @app.command()
@@ -153,8 +154,9 @@ def simulate(
     from bridge.cli.check import load_plant
     from bridge.cli.simulate import simulate as run_simulation
     from bridge.cli.words import placed
+    from drivers.registry import load_drivers
 
-    moved = placed(load_plant(plant), at or [])
+    moved = placed(load_plant(plant), at or [], load_drivers())
     raise typer.Exit(run_simulation(moved, seed=seed, with_broker=broker))
 
 

@@ -4,7 +4,7 @@
 that a plant can be commissioned against simulators without an edit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from mappings.plant.definitions import DestinationDefinition, LinkDefinition, Plant
+from mappings.plant.grammar import Grammar
 from mappings.plant.scalars import Duration
 
 
@@ -27,8 +28,13 @@ def seconds(text: str | None) -> float | None:
         ) from None
 
 
-def placed(plant: Plant, places: Sequence[str], outbox: str | None = None) -> Plant:
-    """The plant with some links or destinations elsewhere, and its outbox in another folder."""
+def placed(
+    plant: Plant, places: Sequence[str], drivers: Mapping[str, Grammar], outbox: str | None = None
+) -> Plant:
+    """The plant with some links or destinations elsewhere, and its outbox in another folder.
+
+    A link stays with its driver, whatever the way: a serial line may be simulated over TCP.
+    """
     links = {link.name: link for link in plant.links}
     destinations = {destination.name: destination for destination in plant.destinations}
     for place in places:
@@ -39,7 +45,7 @@ def placed(plant: Plant, places: Sequence[str], outbox: str | None = None) -> Pl
                 "--at plc=tcp://10.0.4.11:502; a port is 1 to 65535"
             )
         if name in links:
-            links[name] = _moved_link(links[name], url)
+            links[name] = _moved_link(links[name], url, drivers)
         elif name in destinations:
             destinations[name] = _moved_destination(destinations[name], url)
         else:
@@ -58,21 +64,23 @@ def placed(plant: Plant, places: Sequence[str], outbox: str | None = None) -> Pl
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0 and not parts.netloc.endswith(":")
+        there = bool(parts.hostname) or (not parts.netloc and bool(parts.path.strip("/")))
+        return bool(parts.scheme) and there and parts.port != 0 and not parts.netloc.endswith(":")
     except ValueError:
         return False
 
 
-def _moved_link(link: LinkDefinition, url: str) -> LinkDefinition:
-    expected, scheme = urlsplit(link.endpoint).scheme, urlsplit(url).scheme
-    if scheme != expected:
+def _moved_link(link: LinkDefinition, url: str, drivers: Mapping[str, Grammar]) -> LinkDefinition:
+    schemes = sorted(drivers[link.driver].schemes)
+    if urlsplit(url).scheme not in schemes:
+        expected = ", ".join(f"{scheme}://" for scheme in schemes)
         raise typer.BadParameter(
-            f"--at {link.name}: {url!r} is not {expected}://, as in the plant file"
+            f"--at {link.name}: {url!r} is no endpoint of {link.driver}: {expected}"
         )
     return replace(link, endpoint=url)
 
 
 def _moved_destination(destination: DestinationDefinition, url: str) -> DestinationDefinition:
-    if urlsplit(url).scheme != "mqtt":
-        raise typer.BadParameter(f"--at {destination.name}: {url!r} is not mqtt://")
+    if urlsplit(url).scheme not in {"mqtt", "mqtts"} or not urlsplit(url).hostname:
+        raise typer.BadParameter(f"--at {destination.name}: {url!r} is not mqtt:// or mqtts://")
     return replace(destination, servers=(url,))

@@ -29,7 +29,7 @@ def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_links_destinations_and_outbox_are_moved(plant) -> None:
-    moved = placed(plant, ["Pump=tcp://[::1]:5020", "scada=mqtt://b:1884"], "elsewhere")
+    moved = placed(plant, ["Pump=tcp://[::1]:5020", "scada=mqtt://b:1884"], GRAMMARS, "elsewhere")
     assert moved.links[0].endpoint == "tcp://[::1]:5020"
     assert moved.destinations[0].servers == ("mqtt://b:1884",)
     assert moved.outbox.folder == "elsewhere"
@@ -40,13 +40,13 @@ def test_links_destinations_and_outbox_are_moved(plant) -> None:
     [
         "x", "=", "Pump", "Pump=", "Pump=h", "Pump=tcp://", "Pump=tcp://h:abc", "Pump=tcp://h:0",
         "Pump=tcp://h:99999", "Pump=tcp://h:", "Pump=http://h", "Pump=tcp://[::1", "scada=mqtt://:5",
-        "scada=mqtt://h:99999", "scada=mqtts://h", "Pumpe=tcp://h", "=tcp://h",
+        "scada=mqtt://h:99999", "scada=http://h", "scada=mqtt:///dev/x", "Pumpe=tcp://h", "=tcp://h",
     ],
 )  # fmt: skip
 def test_a_place_that_makes_no_sense_is_refused_by_its_option(plant, place: str) -> None:
     """A port that is none ended the gateway with a traceback."""
     with pytest.raises(typer.BadParameter, match="--at"):
-        placed(plant, [place])
+        placed(plant, [place], GRAMMARS)
 
 
 @pytest.mark.parametrize(("text", "s"), [("20s", 20.0), ("5min", 300.0), (None, None)])
