@@ -8,6 +8,7 @@ line, so that a forgotten quote does not swallow the rest of the file.
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from mappings.plant.problems import Place, Report
 from mappings.plant.tables.grid import (
@@ -30,6 +31,20 @@ _ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as the dec
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
+class Record(NamedTuple):
+    """One row in a text: from ``start`` to ``end``, without its line end.
+
+    ``spans`` are where its cells begin and end, quotes and blanks included; None where there are
+    no quotes, and each separator separates. A ``fault`` is one of the last of them.
+    """
+
+    number: int
+    start: int
+    end: int
+    spans: list[tuple[int, int]] | None
+    fault: CellFault | None
+
+
 def read_delimited(raw: bytes, file: str, report: Report) -> Grid | None:
     """The grid of a file; None with the problem in the report where it is not UTF-8."""
     top = Place(file, 1, 1, "")
@@ -37,15 +52,21 @@ def read_delimited(raw: bytes, file: str, report: Report) -> Grid | None:
         remedy = 'choose "CSV UTF-8" when you save it'
         report.add("E111", top, "this is UTF-16, not UTF-8", remedy)
         return None
-    text = raw.decode("utf-8-sig", errors="surrogateescape")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    separator = _separator(text)
+    text = with_line_feeds(raw.decode("utf-8-sig", errors="surrogateescape"))
+    separator = separator_of(text)
     grid = Grid(file, decimal_comma=separator != ",")
     look_closely = has_unseen(text)
-    for line, fault in _lines(text, separator):
+    for record in records(text, separator):
+        if record.spans is None:
+            cells = text[record.start : record.end].split(separator, MOST_COLUMNS)
+        else:
+            cells = [_unquoted(text[start:end]) for start, end in record.spans]
+        line = Line(record.number, cells)
+        if record.fault is not None:
+            grid.faults[line.number, len(cells)] = record.fault
+        elif not any(cell and not cell.isspace() for cell in cells):
+            continue
         grid.lines.append(line)
-        if fault is not None:
-            grid.faults[line.number, len(line.texts)] = fault
         if look_closely or any(len(cell) > MOST_CHARACTERS for cell in line.texts):
             for column, cell in enumerate(line.texts, start=1):
                 found = text_fault(cell)
@@ -75,7 +96,12 @@ def _refuse_encoding(text: str, grid: Grid, report: Report) -> bool:
     return True
 
 
-def _separator(text: str) -> str:
+def with_line_feeds(text: str) -> str:
+    """A text whose lines all end as the functions below want it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def separator_of(text: str) -> str:
     """What separates cells, as the header row shows; ``;`` where there is but one column."""
     first = text[: text.find("\n")] if "\n" in text else text
     said = _SEPARATOR_LINE.fullmatch(first)
@@ -94,34 +120,37 @@ def _separator(text: str) -> str:
     return shared[0] if shared else max(SEPARATORS, key=header.count)
 
 
-def _lines(text: str, separator: str) -> Iterator[tuple[Line, CellFault | None]]:
-    """The rows that are not empty; a fault is one of the row's last cell."""
+def records(text: str, separator: str) -> Iterator[Record]:
+    """The lines of a text that are not empty, but for a first one that says the separator."""
     at, number, bad_quotes = 0, 1, 0
     length = len(text)
     while at < length and bad_quotes < _MOST_BAD_QUOTES:
         end = text.find("\n", at)
         end = length if end < 0 else end
-        fault = None
-        if text.find('"', at, end) < 0:
-            cells = text[at:end].split(separator, MOST_COLUMNS)
-        else:
-            cells, closed, fault = _quoted_cells(text, at, separator)
+        if at == end:
+            number += 1
+            at += 1
+            continue
+        spans, fault = None, None
+        if text.find('"', at, end) >= 0:
+            spans, closed, fault = _quoted_spans(text, at, separator)
             if fault is None:
                 end = closed
             elif text[at:end].lstrip().startswith("#"):
-                cells, fault = [text[at:end]], None  # nobody reads a comment
+                spans, fault = [(at, end)], None  # nobody reads a comment
             else:
                 bad_quotes += 1
-        said = number == 1 and _SEPARATOR_LINE.fullmatch(text[at:end])
-        if not said and (fault or any(cell and not cell.isspace() for cell in cells)):
-            yield Line(number, cells), fault
+        if number > 1 or not _SEPARATOR_LINE.fullmatch(text[at:end]):
+            yield Record(number, at, end, spans, fault)
         number += text.count("\n", at, end) + 1
         at = end + 1
 
 
-def _quoted_cells(text: str, at: int, separator: str) -> tuple[list[str], int, CellFault | None]:
+def _quoted_spans(
+    text: str, at: int, separator: str
+) -> tuple[list[tuple[int, int]], int, CellFault | None]:
     """The cells of a row with quotes and where it ends; at a fault, those up to the faulty one."""
-    cells: list[str] = []
+    spans: list[tuple[int, int]] = []
     while True:
         start = at
         while text.startswith(" ", at):
@@ -130,26 +159,30 @@ def _quoted_cells(text: str, at: int, separator: str) -> tuple[list[str], int, C
             close = _closing(text, at + 1)
             if close < 0:
                 seen, remedy = "this quote is never closed", "add the closing quote"
-                return [*cells, ""], at, CellFault("E306", seen, remedy)
-            cell = text[at + 1 : close].replace('""', '"')
+                return [*spans, (at, at)], at, CellFault("E306", seen, remedy)
             at = close + 1
             while text.startswith(" ", at):
                 at += 1
             if text[at : at + 1] not in {"", "\n", separator}:
                 seen = "this cell goes on after its closing quote"
                 remedy = 'inside a cell in quotes write each quote twice: "s=""Pump"".Speed"'
-                return [*cells, ""], at, CellFault("E306", seen, remedy)
+                return [*spans, (at, at)], at, CellFault("E306", seen, remedy)
         else:
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
             stop = text.find(separator, start, end)
             at = end if stop < 0 else stop
-            cell = text[start:at]
-        cells.append(cell)
-        if text[at : at + 1] != separator or len(cells) > MOST_COLUMNS:
+        spans.append((start, at))
+        if text[at : at + 1] != separator or len(spans) > MOST_COLUMNS:
             end = text.find("\n", at)
-            return cells, len(text) if end < 0 else end, None
+            return spans, len(text) if end < 0 else end, None
         at += 1
+
+
+def _unquoted(raw: str) -> str:
+    """What a cell says, without the quotes round it."""
+    bare = raw.strip(" ")
+    return bare[1:-1].replace('""', '"') if bare.startswith('"') else raw
 
 
 def _closing(text: str, at: int) -> int:
