@@ -14,7 +14,7 @@ from mappings.plant.columns import COLUMNS
 from mappings.plant.edits import Edit
 from mappings.plant.nodes import parse, plain
 from mappings.plant.problems import Report
-from mappings.plant.tables.delimited import Record, records, separator_of, with_line_feeds
+from mappings.plant.tables.delimited import Record, records, separator_of, unquoted, with_line_feeds
 from mappings.plant.tables.reader import read_table
 from mappings.plant.tables.table import PROPERTY, Table, canonical
 
@@ -82,8 +82,8 @@ def _lines_of_scalars(text: str) -> set[int]:
         if isinstance(token, yaml.ScalarToken):
             first, last = token.start_mark.line, token.end_mark.line
             found.update(range(first, last))
-            if token.style in {"|", ">"}:
-                found.add(last)  # its header says if empty lines at its end belong to it
+            if token.style in {"|", ">"} and token.end_mark.column:
+                found.add(last)  # it ends the text, without a line end
     return found
 
 
@@ -95,22 +95,28 @@ def _table(text: str) -> Iterator[Edit]:
     separator = separator_of(plain_text)
     # A parameter is a word of the user's own: only columns of the language have one spelling.
     is_tag_table = {"name", "address", "type"} <= set(table.columns)
-    rows = list(records(plain_text, separator))
-    filled = [row for row in rows if plain_text[row.start : row.end].strip(f'" {separator}\xa0')]
+    read = set(table.head.columns.values())
+    rows = [(row, _spans(plain_text, row, separator)) for row in records(plain_text, separator)]
+    filled = [
+        (row, spans)
+        for row, spans in rows
+        if row.fault or any(unquoted(plain_text[start:end]).strip() for start, end in spans)
+    ]
     edits: list[Edit] = []
-    for row in filled:
+    for row, spans in filled:
         if row.fault is not None:
             return  # where its cells end is anybody's guess
-        spans = _spans(plain_text, row, separator)
         is_head = row.number == table.head.line
         if not is_head and plain_text[slice(*spans[0])].lstrip(' "').startswith("#"):
             continue
-        for start, end in spans:
+        for number, (start, end) in enumerate(spans, start=1):
+            if number not in read:
+                continue  # the user's own
             edits += _cell(plain_text, start, end, respell=is_head and is_tag_table)
     places = _Places(text)
     yield from (Edit(places.of(e.start), places.of(e.end), e.new, e.why) for e in edits)
     if filled:
-        end = places.of(filled[-1].end)
+        end = places.of(filled[-1][0].end)
         found = _LINE_END.match(text, end)
         yield from _end(text, found.end() if found else end)
 
@@ -130,13 +136,15 @@ def _spans(text: str, row: Record, separator: str) -> list[tuple[int, int]]:
 def _cell(text: str, start: int, end: int, *, respell: bool) -> Iterator[Edit]:
     raw = text[start:end]
     bare = raw.strip()
+    if bare.startswith('"') and not raw.lstrip(" ").startswith('"'):
+        return  # without the tab before it, the quote would be another
     first = start + (len(raw) - len(raw.lstrip()) if bare else len(raw))
     last = first + len(bare)
     if start < first:
         yield Edit(start, first, "", BLANKS_AROUND)
     if last < end:
         yield Edit(last, end, "", BLANKS_AROUND)
-    if not respell or bare.startswith("#"):
+    if not respell:
         return
     quote = '"' if bare.startswith('"') else ""
     word = bare[1:-1] if quote else bare

@@ -60,7 +60,7 @@ def read_delimited(raw: bytes, file: str, report: Report) -> Grid | None:
         if record.spans is None:
             cells = text[record.start : record.end].split(separator, MOST_COLUMNS)
         else:
-            cells = [_unquoted(text[start:end]) for start, end in record.spans]
+            cells = [unquoted(text[start:end]) for start, end in record.spans]
         line = Line(record.number, cells)
         if record.fault is not None:
             grid.faults[line.number, len(cells)] = record.fault
@@ -179,7 +179,7 @@ def _quoted_spans(
         at += 1
 
 
-def _unquoted(raw: str) -> str:
+def unquoted(raw: str) -> str:
     """What a cell says, without the quotes round it."""
     bare = raw.strip(" ")
     return bare[1:-1].replace('""', '"') if bare.startswith('"') else raw

@@ -17,6 +17,11 @@ WORKBOOKS = (".xlsx", ".xlsm")
 _OTHER_BOOKS = (".xls", ".xlsb", ".ods", ".xltx", ".numbers")
 
 
+def is_workbook(file: str) -> bool:
+    """Whether a file is a workbook, by its name; other tables are text."""
+    return file.casefold().endswith(WORKBOOKS)
+
+
 def read_table(
     raw: bytes,
     file: str,
@@ -34,15 +39,16 @@ def read_table(
     pattern: a cell that is nothing but a number with a decimal comma gets a point then. ``asked``
     is where file and sheet are named.
     """
-    kind = file.casefold()
-    if kind.endswith(WORKBOOKS):
+    if is_workbook(file):
         # Loading the library takes 200 ms, and most plants have no workbook.
         from mappings.plant.tables.workbook import read_workbook  # noqa: PLC0415
 
         grid = read_workbook(raw, file, sheet, report, asked)
         return None if grid is None else read_sheet(grid, numbers, report)
     top = Place(file, 1, 1, "")
-    if kind.endswith(_OTHER_BOOKS) or raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+    if file.casefold().endswith(_OTHER_BOOKS) or raw.startswith(
+        (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+    ):
         remedy = "workbooks are .xlsx, text with separators is .csv: save it as one of them"
         report.add("E309", top, "a workbook of a kind that is not read", remedy)
         return None

@@ -43,12 +43,14 @@ def _header(grid: Grid) -> tuple[Line | None, list[Line]]:
     """The header row and what stands below it.
 
     Comments may stand above. A row that begins with ``#`` is the header nevertheless if it has as
-    many cells as the row below: its first column is the user's own.
+    many cells as the row below, and that is no header of a tag table: its first column is the
+    user's own.
     """
     for index, line in enumerate(grid.lines):
         if not is_comment(line):
             above = grid.lines[index - 1] if index else None
-            if above is not None and 1 < _width(above) == _width(line):
+            named = any(canonical(text) == "name" for text in line.texts)
+            if above is not None and not named and 1 < _width(above) == _width(line):
                 return above, grid.lines[index:]
             return line, grid.lines[index + 1 :]
     return (grid.lines[-1], []) if grid.lines and _width(grid.lines[-1]) > 1 else (None, [])
