@@ -1,11 +1,14 @@
-"""The MQTT driver as the rest of the gateway sees it: `MQTT`."""
+"""The MQTT driver as the rest of the gateway sees it: `MQTT`.
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+paho is imported when a link is opened, not before: a plant is checked without it.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from pydantic import BaseModel
 
-from drivers.driver import Clock, Device, Driver, Endpoint, Link, LinkError
+from drivers.driver import Clock, Device, Driver, Endpoint, Link
 from drivers.mqtt import checks
 from drivers.mqtt.config import DeviceOptions, LinkOptions
 from mappings.errors import Fault
@@ -44,16 +47,9 @@ class MqttDriver:
 
     def open(self, endpoint: Endpoint, now_ms: Clock) -> AbstractAsyncContextManager[Link]:
         """Connect; entering raises `LinkError` if that fails; leaving disconnects quickly."""
-        del now_ms
-        return _not_yet(endpoint)
+        from drivers.mqtt.link import MqttLink  # noqa: PLC0415  see above
 
-
-@asynccontextmanager
-async def _not_yet(endpoint: Endpoint) -> AsyncIterator[Link]:
-    raise LinkError(
-        f"{endpoint.url}: MQTT sources are checked, not read yet", "use the next release"
-    )
-    yield
+        return MqttLink(endpoint, now_ms)
 
 
 MQTT: Driver = MqttDriver()
