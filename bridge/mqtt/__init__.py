@@ -1,4 +1,4 @@
-"""MQTT transport: connect, subscribe, publish, fence. The one door to aiomqtt and paho."""
+"""MQTT transport: connect, subscribe, publish, fence. The door to aiomqtt."""
 
 from bridge.mqtt.connection import Connection, OnMessage
 from bridge.mqtt.errors import ConnectionLost, ConnectionRefused, SubscriptionRefused

@@ -17,6 +17,7 @@ import asyncio
 import fcntl
 import logging
 import math
+import ssl
 import struct
 import termios
 from collections import deque
@@ -33,7 +34,9 @@ from bridge.mqtt.errors import (
     SubscriptionRefused,
 )
 from bridge.mqtt.server import Server, Will
-from bridge.mqtt.wire import Wire
+from drivers.mqtt.failures import TlsComplaint, connect_words
+from drivers.mqtt.wire import Wire
+from drivers.tls import Tls, TlsError, context_of
 
 OnMessage = Callable[[str, bytes, bool], None]
 """Topic, payload, retained: called in the event loop, in the order of arrival."""
@@ -61,9 +64,11 @@ class Connection:
         will: Will | None,
         keep_alive_s: int,
         login: tuple[str, str] | None,
+        tls: ssl.SSLContext | None,
         on_message: OnMessage,
     ) -> None:
         """Prepare; use `open`."""
+        assert server.tls is (tls is not None), "never plain where TLS is meant"
         self.server = server
         self.client_id = client_id
         self._on_message = on_message
@@ -77,6 +82,7 @@ class Connection:
             clean_session=True,
             keepalive=keep_alive_s,
             protocol=aiomqtt.ProtocolVersion.V311,
+            tls_context=tls,
             timeout=math.inf,  # the wire's silence rule bounds every wait
             logger=_SILENT,
         )
@@ -92,6 +98,7 @@ class Connection:
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reason: ConnectionLost | None = None
         self._crash: Exception | None = None
+        self._complaint = TlsComplaint(client, server)
         self._wire = Wire(client, keep_alive_s, on_end=self._lost, probe=self._probe)
 
     @classmethod
@@ -103,20 +110,30 @@ class Connection:
         will: Will | None,
         keep_alive_s: int,
         login: tuple[str, str] | None = None,
+        tls: Tls | None = None,
         on_message: OnMessage,
         timeout_s: float,
     ) -> Self:
         """Connect with a clean session; return when the broker has accepted.
 
-        Raises `ConnectionRefused` for a refusing CONNACK and `ConnectionLost` for everything that
-        prevents one within ``timeout_s``. Nothing is left open then, nor when cancelled.
+        ``tls`` says whom to believe at a server of ``mqtts://``; left out, the system's
+        authorities. Raises `ConnectionRefused` for a refusing CONNACK and `ConnectionLost` for
+        everything that prevents one within ``timeout_s``. Nothing is left open then, nor when
+        cancelled.
         """
+        try:
+            # It reads files, the system's hundred authorities among them.
+            context = await asyncio.to_thread(context_of, tls or Tls()) if server.tls else None
+        except TlsError as error:
+            seen = f"{server}: {error.seen}"
+            raise ConnectionLost(seen, error.remedy, connect_sent=False) from error
         connection = cls(
             server,
             client_id=client_id,
             will=will,
             keep_alive_s=keep_alive_s,
             login=login,
+            tls=context,
             on_message=on_message,
         )
         try:
@@ -151,10 +168,11 @@ class Connection:
             await self._unless_closed(self._client.__aenter__())
         except aiomqtt.MqttError as error:
             cause = error.__context__
-            seen = _connect_failure(cause) if isinstance(cause, OSError) else str(error)
-            self._lost(f"{self.server}: {seen}", "is the broker running, and host and port right?")
+            known = cause if isinstance(cause, OSError) else error
+            self._lost(*connect_words(known, self.server))
         except ConnectionLost:
             pass
+        self._complaint.stop()
         if refusal:
             raise ConnectionRefused(refusal[0].value, str(refusal[0]), self.client_id)
         if self._closed.done():
@@ -321,7 +339,8 @@ class Connection:
         self, _client: Any, _userdata: Any, _flags: Any, code: Any, _properties: Any = None
     ) -> None:
         if code.is_failure:
-            self._lost("the broker closed the connection", CLIENT_ID_REMEDY)
+            closed = ("the broker closed the connection", CLIENT_ID_REMEDY)
+            self._lost(*(self._complaint.words or closed))
         else:
             self._lost("disconnected by this side")
 
@@ -347,11 +366,3 @@ def _take_exception(task: asyncio.Future[Any]) -> None:
 
 def _is_failure(code: Any) -> bool:
     return bool(code.is_failure)
-
-
-def _connect_failure(error: OSError) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there"
-    if isinstance(error, TimeoutError):
-        return "no answer"
-    return error.strerror or str(error)

@@ -6,22 +6,12 @@ try again with a new one. The subclasses differ in what they tell the person.
 
 from collections.abc import Sequence
 
+from drivers.mqtt.failures import refusal_words
+
 CLIENT_ID_REMEDY = (
     "look into the broker's log; if it repeats every few seconds, another program uses the same "
     "client id"
 )
-
-# MQTT 3.1.1 table 3.1, by the MQTT 5 reason code to which paho translates the return code.
-_REFUSALS: dict[int, tuple[str, str]] = {
-    132: ("the broker does not speak MQTT 3.1.1", "use a broker that accepts MQTT 3.1.1 clients"),
-    133: ("the broker refuses the client id {client_id!r}", "choose another client id"),
-    134: ("the broker refuses user name or password", "check both against the broker's users"),
-    135: (
-        "the broker says: not authorised",
-        "check user name and password, and whether the broker allows this client at all",
-    ),
-    136: ("the broker says: server unavailable", "wait, or look into the broker's log"),
-}
 
 
 class ConnectionLost(Exception):  # noqa: N818  (an event of the connection's life, not a bug)
@@ -46,10 +36,7 @@ class ConnectionRefused(ConnectionLost):
     """The broker answered CONNECT with a refusal; ``code`` is the MQTT 5 reason code of it."""
 
     def __init__(self, code: int, text: str, client_id: str) -> None:
-        seen, remedy = _REFUSALS.get(
-            code, (f"the broker refuses the connection: {text}", "look into the broker's log")
-        )
-        super().__init__(seen.format(client_id=client_id), remedy)
+        super().__init__(*refusal_words(code, text, client_id))
         self.code = code
 
 

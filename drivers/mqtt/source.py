@@ -70,11 +70,17 @@ class Source:
         self._heard_s = at_s
         self._opened_s = at_s
         self._told_unheard = False
+        self._refused: set[str] = set()
 
     @property
     def topics(self) -> list[str]:
         """What to subscribe to."""
         return list(dict.fromkeys([*self._topics, *filter(None, [self._alive_topic])]))
+
+    @property
+    def qos(self) -> int:
+        """Of its subscriptions."""
+        return self._options.qos
 
     @property
     def late(self) -> int:
@@ -120,15 +126,22 @@ class Source:
         return events
 
     def refused(self, topics: Sequence[str], now_ms: int, at_s: float) -> list[Event]:
-        """The broker refuses these subscriptions: their points have no value."""
+        """The broker refuses these subscriptions: their points have no value.
+
+        May be said again and again; only what is new becomes an event.
+        """
         events: list[Event] = []
-        for name in topics:
+        if set(topics) == self._refused:
+            return events
+        fresh = set(topics) - self._refused
+        self._refused = set(topics)
+        for name in fresh:
             known = self._topics.get(name)
             if known is not None:
                 known.heard = True
                 batch = self._bad(known, _DEVICE_ERROR, known.times.arrival_ms(now_ms))
                 self._report(known, batch, events)
-        if set(topics) >= self._topics.keys():
+        if fresh and self._refused >= self._topics.keys():
             self._down(
                 f"the broker refuses to let us read {self._where}",
                 "give this user the right to read these topics in the broker's access list",

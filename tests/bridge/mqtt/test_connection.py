@@ -27,7 +27,7 @@ def test_a_server_is_read_from_its_url(url: str, host: str, port: int):
 
 @pytest.mark.parametrize(
     "url",
-    ["broker:1883", "mqtts://broker", "mqtt://", "mqtt://b:99999", "mqtt://b:0", "mqtt://b/topic"],
+    ["broker:1883", "ssl://broker", "mqtt://", "mqtt://b:99999", "mqtt://b:0", "mqtt://b/topic"],
 )
 def test_another_url_is_refused_with_the_form_to_write(url: str):
     with pytest.raises(ValueError, match=r"mqtt://host|1 to 65535"):

@@ -6,6 +6,9 @@ socket may be closed (EBADF in the log) or its number given to another file; byt
 parse leave its reader spinning on an open socket; and a broker that falls silent is noticed
 after two keep-alives only.
 
+Inside TLS a record may carry several packets, and its rest waits in OpenSSL, where no selector
+sees it: so reading goes on until that is empty.
+
 The keep-alive rule: whatever was not heard from or written to for half a keep-alive is asked for an
 answer; a broker silent for one and a half is lost. That is the measure that brokers apply to us. A
 question can take longer to get there, behind a large birth on a slow line: as long as the other
@@ -14,6 +17,7 @@ machine acknowledges bytes, the broker has a whole keep-alive to answer once it 
 
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -50,6 +54,7 @@ class Wire:
         self._socket: socket.socket | None = None
         self._watched = -1
         self._ended = False
+        self._paused = False
         self._keep_alive_s = keep_alive_s
         self._tick_s = min(1.0, keep_alive_s / 8)
         self._tick: asyncio.TimerHandle | None = None
@@ -75,6 +80,20 @@ class Wire:
             self._unwatch()
             self._socket.close()
             self._socket = None
+
+    def pause(self) -> None:
+        """Read nothing until `resume`: the broker's own queue grows instead of ours."""
+        if self._watched >= 0 and not self._paused:
+            self._paused = True
+            self._loop.remove_reader(self._watched)
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._paused and self._watched >= 0:
+            self._paused = False
+            self._heard = self._loop.time()  # it was not the broker who was silent
+            self._loop.add_reader(self._watched, self._readable)
+            self._loop.call_soon(self._readable)  # for what TLS has decrypted already
 
     def linger(self) -> None:
         """From now on closing lets the kernel deliver what it holds: for DISCONNECT."""
@@ -129,12 +148,20 @@ class Wire:
             self._loop.remove_writer(self._watched)
 
     def _readable(self) -> None:
+        if self._socket is None or self._paused:
+            return
         self._heard = self._loop.time()
         self._question_end = 0
         try:
             self._client.loop_read()
+            while self._held_back() and not self._paused:
+                self._client.loop_read()
         except Exception as error:  # noqa: BLE001  (bytes of the peer can raise anything in paho)
             self._give_up(f"the broker sent what is no MQTT ({type(error).__name__}: {error})")
+
+    def _held_back(self) -> bool:
+        """Whether bytes were decrypted that paho has not taken yet."""
+        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
 
     def _writable(self) -> None:
         self._wrote = self._loop.time()
@@ -150,6 +177,9 @@ class Wire:
 
     def _on_tick(self) -> None:
         if self._socket is None:
+            return
+        if self._paused:
+            self._schedule_tick()
             return
         now = self._loop.time()
         late = now - self._tick_due
