@@ -23,11 +23,13 @@ from bridge.sparkplug.edge_node import EdgeNode
 from bridge.sparkplug.image import NODE, NodeImage
 from bridge.sparkplug.naming import named
 from bridge.state import StateFile
-from drivers.driver import Device, Driver, Endpoint, Fresh
+from drivers.driver import Device, Driver, Endpoint, Fresh, Identity
+from drivers.tls import Tls
 from mappings.batch import Batch
 from mappings.catalog import Catalog
 from mappings.mapper import Mapper
 from mappings.plant.definitions import (
+    Certificate,
     DestinationDefinition,
     LinkDefinition,
     Login,
@@ -39,6 +41,9 @@ _LEAVE_S = 2.0  # for deaths and DISCONNECT; with what follows it stays below fi
 
 Secrets = Callable[[Login], tuple[str, str]]
 """Resolves a login's password reference."""
+
+Identities = Callable[[Certificate], Identity]
+"""Reads a client's certificate and resolves the reference of its key."""
 
 
 class Destination:
@@ -63,11 +68,13 @@ class Gateway:
         drivers: Mapping[str, Driver],
         *,
         secrets: Secrets,
+        identities: Identities | None = None,
         clock: SystemClock | None = None,
     ) -> None:
         self._plant = plant
         self._drivers = drivers
         self._secrets = secrets
+        self._identities = identities
         self._clock = clock or SystemClock()
         self._log = structlog.stdlib.get_logger("gateway")
         self._diagnostics = Diagnostics(plant)
@@ -186,8 +193,19 @@ class Gateway:
             null_if_bad=definition.bad_values == "null",
         )
         login = self._secrets(definition.login) if definition.login else None
-        edge_node = EdgeNode(definition, image, outbox, state, self._clock, login)
+        ca = definition.tls.ca
+        tls = Tls(
+            ca=Path(self._plant.file).parent / ca if ca else None,
+            identity=self._identity(definition.certificate),
+        )
+        edge_node = EdgeNode(definition, image, outbox, state, self._clock, login, tls)
         self.destinations.append(Destination(definition, outbox, edge_node))
+
+    def _identity(self, certificate: Certificate | None) -> Identity | None:
+        if certificate is None:
+            return None
+        assert self._identities is not None, "a plant with certificates needs who reads them"
+        return self._identities(certificate)
 
     async def _serve(self, stop: asyncio.Event) -> None:
         assert self._fault is not None
@@ -221,6 +239,7 @@ class Gateway:
                 for device in definition.devices
             ),
             login=login,
+            identity=self._identity(definition.certificate),
             pki_folder=Path(self._plant.file).parent / self._plant.pki_folder,
             plant=self._plant.file,
         )

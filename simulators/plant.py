@@ -15,7 +15,7 @@ from simulators.modbus import ModbusSimulator
 from simulators.opcua import OpcUaSimulator
 from simulators.truth import Truth
 
-_DEFAULT_PORTS = {"tcp": 502, "opc.tcp": 4840}
+_DEFAULT_PORTS = {"tcp": 502, "opc.tcp": 4840, "mqtt": 1883, "mqtts": 0}
 _HERE = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -76,12 +76,27 @@ class PlantSimulator:
                 users={login[0]: login[1]} if login else None,
                 counting=self._counting, truth=self.truth,
             )  # fmt: skip
+        if link.driver == "mqtt":
+            return self._publishers(link, host, port)
         raise NotSimulatedError(f"there is no simulator for {link.driver!r} devices ({link.name})")
+
+    def _publishers(self, link: LinkDefinition, host: str, port: int) -> Any:
+        try:
+            from simulators.mqtt import MqttSimulator  # noqa: PLC0415  # its broker is an extra
+        except ModuleNotFoundError as error:
+            missing = f"{link.name} needs {error.name}, which is not installed"
+            raise NotSimulatedError(f"{missing}; install 'tagbridge[demo]'") from error
+        return MqttSimulator(
+            link.devices, host=host, port=port, seed=self._seed,
+            login=self._logins.get(link.name), counting=self._counting, truth=self.truth,
+        )  # fmt: skip
 
 
 def _place(link: LinkDefinition) -> tuple[str, int]:
-    """Host and port to serve at; port 0 is any free one."""
+    """Host and port to serve at; port 0 is any free one, and all that is left for mqtts://, since
+    the simulators have no certificates.
+    """
     parts = urlsplit(link.endpoint)
-    if parts.hostname in _HERE:
+    if parts.hostname in _HERE and parts.scheme != "mqtts":
         return parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
     return "127.0.0.1", 0

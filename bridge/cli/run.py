@@ -9,13 +9,13 @@ from typing import Any
 import structlog
 
 from bridge import logs
-from bridge.cli.secrets import SecretError, resolve
+from bridge.cli.secrets import SecretError, identify, resolve
 from bridge.cli.stopping import stop_on_signals
 from bridge.gateway import Gateway
 from bridge.outbox.outbox import OutboxLocked
 from bridge.state import StateError
 from drivers.driver import Driver
-from mappings.plant.definitions import Login, Plant
+from mappings.plant.definitions import Plant
 
 
 def run(plant: Plant, drivers: Mapping[str, Driver], *, log_form: str | None) -> int:
@@ -24,9 +24,18 @@ def run(plant: Plant, drivers: Mapping[str, Driver], *, log_form: str | None) ->
     log = structlog.stdlib.get_logger("gateway")
     folder = Path(plant.file).parent
     try:
-        for login in _logins(plant):
-            resolve(login, folder)  # said before anything is opened
-        gateway = Gateway(plant, drivers, secrets=lambda login: resolve(login, folder))
+        ours = [(d.login, d.certificate) for d in plant.destinations]
+        for login, certificate in ours + [(k.login, k.certificate) for k in plant.links]:
+            if login is not None:  # what is missing is said before anything is opened
+                resolve(login, folder)
+            if certificate is not None:
+                identify(certificate, folder)
+        gateway = Gateway(
+            plant,
+            drivers,
+            secrets=lambda login: resolve(login, folder),
+            identities=lambda certificate: identify(certificate, folder),
+        )
         log.info(
             "start", plant=plant.file, links=len(plant.links), devices=len(plant.devices),
             metrics=sum(len(device.metrics) for device in plant.devices),
@@ -47,11 +56,6 @@ def run(plant: Plant, drivers: Mapping[str, Driver], *, log_form: str | None) ->
         return 70
     log.info("stopped")
     return 0
-
-
-def _logins(plant: Plant) -> list[Login]:
-    logins = [d.login for d in plant.destinations] + [link.login for link in plant.links]
-    return [login for login in logins if login is not None]
 
 
 async def _until_signal(gateway: Gateway) -> None:

@@ -7,7 +7,8 @@
 import os
 from pathlib import Path
 
-from mappings.plant.definitions import Login, Secret
+from drivers.driver import Identity
+from mappings.plant.definitions import Certificate, Login, Secret
 
 
 class SecretError(Exception):
@@ -17,6 +18,16 @@ class SecretError(Exception):
 def resolve(login: Login, folder: Path) -> tuple[str, str]:
     """User name and password; ``folder`` is where the plant file is."""
     return login.user, _word(login.password, folder)
+
+
+def identify(certificate: Certificate, folder: Path) -> Identity:
+    """A client's certificate and its key."""
+    path = folder / certificate.file
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise SecretError(f"cannot read the certificate {path}: {error.strerror}") from error
+    return Identity(certificate=text, key=_word(certificate.key, folder).encode())
 
 
 def _word(secret: Secret, folder: Path) -> str:

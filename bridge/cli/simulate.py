@@ -127,4 +127,6 @@ async def _brokers(plant: Plant, stack: AsyncExitStack) -> dict[str, str]:
 
 
 def _is_here(url: str) -> bool:
-    return urlsplit(url).hostname in {"127.0.0.1", "::1", "localhost"}
+    """Whether a simulated broker can stand there: it has no certificate for mqtts://."""
+    parts = urlsplit(url)
+    return parts.scheme != "mqtts" and parts.hostname in {"127.0.0.1", "::1", "localhost"}

@@ -77,10 +77,13 @@ def _moved_link(link: LinkDefinition, url: str, drivers: Mapping[str, Grammar]) 
         raise typer.BadParameter(
             f"--at {link.name}: {url!r} is no endpoint of {link.driver}: {expected}"
         )
-    return replace(link, endpoint=url)
+    # Certificates stay with TLS: who tries a plant without it need not have them.
+    certificate = None if urlsplit(url).scheme == "mqtt" else link.certificate
+    return replace(link, endpoint=url, certificate=certificate)
 
 
 def _moved_destination(destination: DestinationDefinition, url: str) -> DestinationDefinition:
     if urlsplit(url).scheme not in {"mqtt", "mqtts"} or not urlsplit(url).hostname:
         raise typer.BadParameter(f"--at {destination.name}: {url!r} is not mqtt:// or mqtts://")
-    return replace(destination, servers=(url,))
+    certificate = None if urlsplit(url).scheme == "mqtt" else destination.certificate
+    return replace(destination, servers=(url,), certificate=certificate)

@@ -22,6 +22,7 @@ from bridge.sparkplug.sender import Sender
 from bridge.sparkplug.session import Event, Session, State
 from bridge.sparkplug.topics import Verb
 from bridge.state import StateFile
+from drivers.tls import Tls
 from mappings.plant.definitions import DestinationDefinition
 
 _FIRST_DELAY_S = 0.25
@@ -45,6 +46,7 @@ class EdgeNode:
         state: StateFile,
         clock: SystemClock,
         login: tuple[str, str] | None,
+        tls: Tls | None = None,
     ) -> None:
         self._destination = destination
         self._image = image
@@ -52,6 +54,7 @@ class EdgeNode:
         self._state = state
         self._clock = clock
         self._login = login
+        self._tls = tls
         self._servers = [Server.parse(url) for url in destination.servers]
         self._session = Session()
         self._up: set[str] = set()
@@ -173,6 +176,7 @@ class EdgeNode:
             will=Will(self._image.topic(Verb.NDEATH), encode_node_death(bd_seq), qos=1),
             keep_alive_s=max(1, self._destination.keep_alive_ms // 1000),
             login=self._login,
+            tls=self._tls,
             on_message=received,
             timeout_s=_CONNECT_TIMEOUT_S,
         )
