@@ -165,6 +165,8 @@ class Source:
         if not self._gone:
             self._spoken(at_s)
         elif word != before:
+            for topic in self._topics.values():
+                topic.numbers.clear()  # it may count anew, if it starts anew
             self._down(
                 f"{self._alive_topic} says {word[:40]!r}",
                 f"the device is off, or has lost its broker; it is there at {self._alive_word!r}",
@@ -261,5 +263,4 @@ class Source:
         self._told_unheard = True
         for topic in self._topics.values():
             topic.heard = topic.reported = False
-            topic.numbers.clear()
         events.append(DeviceDown(self.name, reason, remedy))

@@ -2,7 +2,7 @@
 
 JSON has numbers, texts and truth values, and a row says which it expects: a text where a number
 belongs is no number, however it looks. A whole number may be written ``7`` or ``7.0``, never
-``7.5``; a float takes any number, rounded once to the nearest. Payloads of format text are read
+``7.5``; a float takes any number, rounded to the nearest. Payloads of format text are read
 by the row's type instead, because a text is all they have.
 
 What cannot be a value is none, with the reason: `NO_VALUE` where nothing or null stands,
