@@ -187,3 +187,12 @@ class DestinationBlock(Block):
             seen = "sparkplug and uns in one destination"
             raise refusal("E119", seen, "the block names the kind: make two destinations of it")
         return self
+
+    @model_validator(mode="after")
+    def certificates_are_used(self) -> Self:
+        """Who writes certificates does not mean to be readable."""
+        plain = [server for server in self.servers if not server.startswith("mqtts://")]
+        if plain and (self.tls.ca or (self.login is not None and self.login.certificate)):
+            seen = f"{plain[0]!r} uses no certificates"
+            raise refusal("E119", seen, "write mqtts://, or remove tls: and certificate:")
+        return self

@@ -285,6 +285,12 @@ CASES = [
         "see the samples of this block",
     ),
     case(
+        "E119", '  scada: {servers: ["mqtt://a.example"],',
+        '  ¦scada: {tls: {ca: pki/ca.pem}, servers: ["mqtts://b.example", "mqtt://a.example"],',
+        "destinations.scada: 'mqtt://a.example' uses no certificates",
+        "write mqtts://, or remove tls: and certificate:",
+    ),
+    case(
         "E120", "tagbridge: 1", "tagbridge: ¦one",
         "tagbridge: 'one' is no format", "begin the file with tagbridge: 1",
     ),
