@@ -1,9 +1,9 @@
 """``tagbridge check``: read a plant file and say everything that is wrong with it.
 
 This is where the plant is a file: it is found, read and decoded here, the drivers are looked up,
-and the pure reader in `mappings.plant` does the rest. Nothing is ever connected. Problems go to
-standard error, in the order of the file, as editors and terminals link them; the summary goes to
-standard output.
+and the pure reader in `mappings.plant` does the rest; a part of a plant may be checked by itself.
+Nothing is ever connected. Problems go to standard error, in the order of the file, as editors and
+terminals link them; the summary goes to standard output.
 """
 
 import json
@@ -17,17 +17,20 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.listing import show_metrics, show_requests
+from bridge.cli.plant_files import OnDisk
 from bridge.cli.secrets import SecretError, resolve
 from drivers.driver import Driver
 from drivers.registry import DriverWarning, load_drivers
 from mappings.plant.definitions import Login, Plant, Secret
-from mappings.plant.problems import Place, Problem, Report
+from mappings.plant.files import decoded
+from mappings.plant.problems import Problem, Report
 from mappings.plant.reader import read_plant
 
 PLANT_FILE = "plant.yaml"
 """What a folder's plant file is called."""
 
-LARGEST = 64 << 20  # bytes; 10,000 points take 2 MB
+
+PART = "{}: a part of a plant, right as far as it can be checked by itself"
 
 
 def check(
@@ -52,7 +55,10 @@ def check(
             show_requests(plant, load_drivers(), as_json=as_json)
         if not (as_json or metrics or requests):
             _summary(plant)
-    return 1 if plant is None or (strict and problems) else 0
+    stopped = any(problem.stops for problem in problems)
+    if plant is None and not stopped and not as_json:
+        print(PART.format(path))
+    return 1 if stopped or (strict and problems) else 0
 
 
 def _as_json(problem: Problem) -> dict[str, object]:
@@ -69,6 +75,8 @@ def load_plant(path: Path) -> Plant:
     plant, problems = read(path)
     show(problems)
     if plant is None:
+        if not problems:
+            Console(stderr=True, soft_wrap=True).print(Text(PART.format(path)))
         raise typer.Exit(1)
     return plant
 
@@ -77,7 +85,7 @@ def read(path: Path) -> tuple[Plant | None, list[Problem]]:
     """The plant of a file or folder, and its problems; a file that cannot be read is one."""
     drivers = _drivers()
     file = path / PLANT_FILE if path.is_dir() else path
-    report = Report(str(file))
+    report = Report(str(file), str(path))
     text = _text(file, path, report)
     if text is None:
         return None, report.problems
@@ -90,7 +98,14 @@ def read(path: Path) -> tuple[Plant | None, list[Problem]]:
             return False
         return True
 
-    return read_plant(text, str(file), drivers, secret_is_there=secret_is_there)
+    return read_plant(
+        text,
+        str(file),
+        drivers,
+        files=OnDisk(),
+        called=str(path),
+        secret_is_there=secret_is_there,
+    )
 
 
 def show(problems: Iterable[Problem]) -> None:
@@ -129,11 +144,7 @@ def _drivers() -> Mapping[str, Driver]:
 def _text(file: Path, given: Path, report: Report) -> str | None:
     """The text of a plant file; None with a problem in the report."""
     try:
-        if file.stat().st_size > LARGEST:
-            seen = f"more than {LARGEST >> 20} MiB: this is no plant file"
-            report.add("E110", report.top, seen, "name the plant file, or its folder")
-            return None
-        raw = file.read_bytes()
+        raw = OnDisk().read(str(file))
     except FileNotFoundError:
         if given.is_dir():
             there = ", ".join(sorted(found.name for found in given.glob("*.y*ml"))[:5])
@@ -149,14 +160,7 @@ def _text(file: Path, given: Path, report: Report) -> str | None:
         hint = "check its rights, and that it is a plain file"
         report.add("E110", report.top, f"cannot be read: {error.strerror or error}", hint)
         return None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8-sig", errors="ignore").split("\n")
-        seen = f"the byte 0x{raw[error.start]:02X} here is not UTF-8"
-        at = Place(str(file), len(before), len(before[-1]) + 1)
-        report.add("E111", at, seen, "save the file as UTF-8")
-        return None
+    return decoded(raw, str(file), report)
 
 
 def _summary(plant: Plant) -> None:

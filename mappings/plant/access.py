@@ -4,10 +4,9 @@ Files are named relative to the file that names them; what is kept is relative t
 folder, because that is all that the rest of the program knows.
 """
 
-from pathlib import PurePosixPath
-
 from mappings.plant.broker_schema import LoginBlock
-from mappings.plant.definitions import Certificate, Login, Secret
+from mappings.plant.definitions import Certificate, Login
+from mappings.plant.secrets import moved, path_from
 
 
 def credentials(
@@ -22,22 +21,3 @@ def credentials(
     assert login.key is not None
     key = moved(login.key, file, plant)
     return None, Certificate(file=path_from(login.certificate, file, plant), key=key)
-
-
-def moved(secret: Secret, file: str, plant: str) -> Secret:
-    """The same secret, named from the plant file's folder."""
-    if secret.kind != "file":
-        return secret
-    return Secret(kind="file", name=path_from(secret.name, file, plant))
-
-
-def path_from(path: str, file: str, plant: str) -> str:
-    """A path as it is named in ``file``, from the folder of the plant file."""
-    here, there = PurePosixPath(file).parent.parts, PurePosixPath(plant).parent.parts
-    if here == there or PurePosixPath(path).is_absolute():
-        return path
-    shared = 0
-    while shared < min(len(here), len(there)) and here[shared] == there[shared]:
-        shared += 1
-    up = [".."] * (len(there) - shared)
-    return str(PurePosixPath(*up, *here[shared:], path))

@@ -79,7 +79,8 @@ def unknown_key(
     meant = suggestion(key, known, taken)
     remedy = f"did you mean {meant!r}?" if meant else f"known here: {', '.join(known) or 'nothing'}"
     seen = f"{path}: unknown key {key!r}" if path else f"unknown key {key!r}"
-    report.add("E103", spot, seen, remedy)
+    section = path.partition(".")[0]
+    report.add("E103", spot, seen, remedy, f"tagbridge schema {section}".rstrip())
     return meant
 
 

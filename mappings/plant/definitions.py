@@ -200,6 +200,7 @@ class Plant:
     outbox: OutboxDefinition
     links: tuple[LinkDefinition, ...]
     pki_folder: str = "/var/lib/tagbridge/pki"
+    place: PlaceDefinition = PlaceDefinition()
     uns: tuple[UnsDefinition, ...] = ()
     log_level: str = "info"
     log_format: str = "console"

@@ -1,195 +1,170 @@
-"""Devices: a driver block, and rows.
+"""Devices: a driver block, and rows; one entry may stand for many of them.
 
 The block names the driver; its keys are the driver's, those of its link too where it has an
 endpoint of its own. Rows are judged three times: each by itself (`mappings.plant.rows`), by the
 driver (does the address exist, does the type fit), and against each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import replace
+from itertools import chain
 
-from pydantic import BaseModel
-
-from mappings.plant.blocks import (
-    entries,
-    keys_of,
-    read_block,
-    suggestion,
-    unknown_keys,
-    wrong_shape,
-)
-from mappings.plant.columns import DefaultCells
+from mappings.plant.blocks import entries, keys_of, read_block, suggestion, wrong_shape
+from mappings.plant.definitions import PlaceDefinition
+from mappings.plant.driver_blocks import BlockReader, DeviceDraft
+from mappings.plant.equipment import EquipmentReader, Given
+from mappings.plant.expansion import Values, filled, filled_text
 from mappings.plant.faults import tell_fault
-from mappings.plant.grammar import Grammar
-from mappings.plant.links import (
-    Grammars,
-    LinkDraft,
-    driver_of,
-    endpoint_key,
-    link_keys,
-    read_connection,
-)
+from mappings.plant.instances import Instance, Instances, scopes, tell_unused
+from mappings.plant.links import Grammars, LinkDraft, endpoint_key
 from mappings.plant.names import check_dots, check_sparkplug_id, folded
 from mappings.plant.nodes import Mapping, Node, Scalar
+from mappings.plant.placeholders import names_in
 from mappings.plant.points import Rows
-from mappings.plant.problems import Report, Spot, beside
+from mappings.plant.problems import Place, Report, beside
 from mappings.plant.rows import Defaults
-from mappings.plant.scans import ScanTimes, scan_time
-from mappings.plant.schema import DeviceBlock
-from mappings.tags import Device, Metric, Tag
+from mappings.plant.scans import ScanTimes
+from mappings.plant.schema import DeviceBlock, PlaceBlock
+from mappings.plant.secrets import SecretCheck, warn_of_missing
+from mappings.plant.templates import Template
+from mappings.tags import Device
 
-_KEYS = (*keys_of(DeviceBlock), "defaults", "tags")
-
-
-@dataclass(slots=True, kw_only=True)
-class DeviceDraft:
-    """A device as far as it could be read."""
-
-    name: str
-    spot: Spot
-    in_service: bool = True
-    description: str = ""
-    driver: Grammar | None = None
-    link: LinkDraft | None = None
-    options: BaseModel | None = None
-    block: Mapping | None = None
-    block_spot: Spot
-    tags: list[Tag] = field(default_factory=list)
-    metrics: list[Metric] = field(default_factory=list)
+_KEYS = (*keys_of(DeviceBlock), "instances", "template", "defaults", "tags", "equipment")
 
 
-def read_defaults(
-    node: Node | None, path: str, scans: ScanTimes, above: Defaults, report: Report
-) -> Defaults:
-    """A ``defaults:`` section over the defaults of the level above."""
-    if node is None:
-        return above
-    cells = read_block(DefaultCells, node, path, report)
-    if cells is None or not isinstance(node, Mapping):
-        return above
-    scan_ms = above.scan_ms
-    if cells.scan is not None:
-        scan = node.get("scan")
-        spot = scan.spot if scan else node.spot
-        scan_ms = scan_time(cells.scan, scans, spot, f"{path}.scan", report)
-    return Defaults(
-        scan_ms=scan_ms,
-        deadband=above.deadband if cells.deadband is None else cells.deadband,
-        max_silence_ms=(above.max_silence_ms if cells.max_silence is None else cells.max_silence),
-    )
-
-
-def read_devices(
-    node: Node | None,
-    links: dict[str, LinkDraft] | None,
-    drivers: Grammars,
-    scans: ScanTimes,
-    defaults: Defaults,
-    report: Report,
-) -> list[DeviceDraft]:
-    """The ``devices:`` section.
-
-    ``links`` is None where that section could not be read: then no link is said to be unknown.
-    """
-    drafts: list[DeviceDraft] = []
-    seen: dict[str, DeviceDraft] = {}
-    what = "{ NAME: { modbus: …, tags: … } }"
-    for name, (key, value) in entries(node, "devices", what, report).items():
-        draft = DeviceDraft(name=name, spot=key.spot, block_spot=key.spot)
-        for fault in (check_sparkplug_id(name, "device"), check_dots(name, "device")):
-            if fault is not None:
-                report.add(fault.code, key.spot, fault.seen, fault.remedy)
-        twin = seen.setdefault(folded(name), draft)
-        if twin is not draft:
-            remedy = (
-                f"first at {beside(twin.spot, key.spot)}; hosts may take them for one; rename one"
-            )
-            report.add("E610", key.spot, f"devices: {name!r} exists already", remedy)
-        drafts.append(draft)
-        reader = _DeviceReader(draft, links, drivers, scans, report)
-        reader.read(value, defaults)
-    return drafts
-
-
-def check_between(drafts: Sequence[DeviceDraft], report: Report) -> None:
-    """What devices do to each other: on one link, and at one endpoint. Only those in service."""
-    running = [draft for draft in drafts if draft.in_service and draft.link is not None]
-    links = {id(draft.link): draft.link for draft in running if draft.link is not None}
-    for link in links.values():
-        behind = [d for d in running if d.link is link and d.options is not None]
-        if link.driver is None or not behind:
-            continue
-        for index, fault in link.driver.check_link([_as_device(d) for d in behind]):
-            draft = behind[index]
-            assert draft.block is not None
-            entry = draft.block.get(fault.field)
-            spot = entry.spot if entry is not None else draft.block_spot
-            at = behind[fault.other].spot if fault.other is not None else None
-            tell_fault(
-                fault, spot, report, device=draft.name, link=link.name, other=at, of_link=True
-            )
-    first: dict[str, LinkDraft] = {}
-    for link in links.values():
-        if not link.endpoint:
-            continue
-        other = first.setdefault(endpoint_key(link.endpoint), link)
-        if other is link or (link.login != other.login):
-            continue
-        seen = f"{link.endpoint}: {other.name!r} has a connection to it already"
-        if other.own:
-            remedy = "put the endpoint under links: once, and write link: NAME in both devices"
-        else:
-            remedy = f"write link: {other.name} instead of a second connection"
-        report.add("E211", link.endpoint_spot, seen, remedy)
-
-
-def _as_device(draft: DeviceDraft) -> Device:
-    assert draft.options is not None
-    return Device(name=draft.name, options=draft.options, tags=tuple(draft.tags))
-
-
-class _DeviceReader:
-    """Reads one device into its draft."""
+class DevicesReader:
+    """Reads the ``devices:`` section: each entry into as many drafts as it has instances."""
 
     def __init__(
         self,
-        draft: DeviceDraft,
-        links: dict[str, LinkDraft] | None,
-        drivers: Grammars,
+        blocks: BlockReader,
+        equipment: EquipmentReader,
         scans: ScanTimes,
+        defaults: Defaults,
+        place: PlaceDefinition,
+        secret_is_there: SecretCheck,
         report: Report,
     ) -> None:
-        self.draft = draft
-        self.links = links
-        self.drivers = drivers
+        self.blocks = blocks
+        self.drivers: Grammars = blocks.drivers
+        self.equipment = equipment
         self.scans = scans
+        self.defaults = defaults
+        self.place = place
+        self.secret_is_there = secret_is_there
         self.report = report
-        self.path = f"devices.{draft.name}"
+        self.drafts: list[DeviceDraft] = []
+        self.complete = True
+        """Whether all names of devices are known."""
+        self._names: dict[str, DeviceDraft] = {}
 
-    def read(self, value: Node, defaults: Defaults) -> None:
-        draft = self.draft
-        if not isinstance(value, Mapping):
-            self.report.add(*wrong_shape(self.path, value, "model", "{ modbus: …, tags: … }"))
-            return
-        meant = self._unknown_keys(value)
-        basics = read_block(DeviceBlock, value.only(keys_of(DeviceBlock)), self.path, self.report)
-        if basics is not None:
-            draft.in_service, draft.description = basics.in_service, basics.description
-        self._driver(value, meant)
-        defaults = read_defaults(
-            value.get("defaults"), f"{self.path}.defaults", self.scans, defaults, self.report
-        )
-        tags = value.get("tags")
-        if tags is not None:
-            link = draft.link.name if draft.link is not None else ""
-            rows = Rows(draft.name, draft.driver, draft.options, self.report, link)
-            draft.tags, draft.metrics = rows.read(tags, f"{self.path}.tags", self.scans, defaults)
-        elif "tags" not in meant:
+    def read(self, node: Node | None) -> list[DeviceDraft]:
+        """All devices of the section."""
+        what = "{ NAME: { modbus: …, tags: … } }"
+        for name, (key, value) in entries(node, "devices", what, self.report).items():
+            path = f"devices.{name}"
+            if not isinstance(value, Mapping):
+                what = "{ modbus: …, tags: … }"
+                self.report.add(*wrong_shape(path, value, "model", what))
+                self.complete = False
+                continue
+            self._entry(name, key, value, path)
+        return self.drafts
+
+    def _entry(self, name: str, key: Scalar, value: Mapping, path: str) -> None:
+        meant = self._unknown_keys(value, path)
+        template = self.equipment.templates.find(value.get("template"), path, self.report)
+        found: Instances | None = None
+        missed: set[str] = set()
+        node = value.get("instances")
+        if node is not None:
+            used = self.equipment.used_names(value) | names_in(name)
+            found = self.equipment.instances.read(node, path, None, used, template)
+            if found is None:
+                self.complete = False
+                return
+            missed = tell_unused(found, used, name, template, self.report)
+        known = scopes(found, template, None, missed, key.spot, self.report)
+        for instance, values, inner in known:
+            with self.report.instance():
+                draft = self._draft(name, key, value, path, instance, values)
+                self._device(draft, value, meant, template, values, inner)
+
+    def _draft(
+        self,
+        pattern: str,
+        key: Scalar,
+        value: Mapping,
+        path: str,
+        instance: Instance | None,
+        values: Values | None,
+    ) -> DeviceDraft:
+        """The draft of one instance, with its name, checked, and its plainer keys."""
+        report = self.report
+        name = pattern if values is None else filled_text(pattern, values, key.spot, report)
+        spot = key.spot if instance is None or "{" not in pattern else instance.spot
+        draft = DeviceDraft(name=name, spot=key.spot, block_spot=key.spot, path=path)
+        for fault in (check_sparkplug_id(name, "device"), check_dots(name, "device")):
+            if fault is not None:
+                report.add(fault.code, spot, fault.seen, fault.remedy)
+        twin = self._names.setdefault(folded(name), draft)
+        if twin is not draft and instance is not None and twin.path == path:
+            at = "put a {placeholder} into the name, another value for each instance"
+            report.add("E548", spot, f"two instances are called {name!r}", at)
+        elif twin is not draft:
+            remedy = f"first at {beside(twin.spot, spot)}; hosts may take them for one; rename one"
+            report.add("E610", spot, f"devices: {name!r} exists already", remedy)
+        self.drafts.append(draft)
+        basics = filled(value.only(keys_of(DeviceBlock)), values, report)
+        block = read_block(DeviceBlock, basics, path, report)
+        draft.place = self.place
+        if block is not None:
+            draft.in_service, draft.description = block.in_service, block.description
+            draft.place = placed(block.place, self.place)
+        return draft
+
+    def _device(
+        self,
+        draft: DeviceDraft,
+        value: Mapping,
+        meant: AbstractSet[str],
+        template: Template | None,
+        values: Values | None,
+        inner: Values | None,
+    ) -> None:
+        report = self.report
+        self._block(draft, value, meant, template, values, inner)
+        if draft.block is not None:
+            assert draft.driver is not None
+            name = f"{draft.path}.{draft.driver.name}"
+            warn_of_missing(draft.block, name, self.secret_is_there, report)
+        if template is None and not {*value.entries, *meant} & {"tags", "equipment", "template"}:
             remedy = "add tags: [{name: …, address: …, type: …}]"
-            self.report.add("E104", draft.spot, f"{self.path}: key 'tags' is missing", remedy)
+            report.add("E104", draft.spot, f"{draft.path}: key 'tags' is missing", remedy)
+            return
+        link = draft.link.name if draft.link is not None else ""
+        rows = Rows(draft.name, draft.driver, draft.options, report, link)
+        given = self._rows(draft, value, template, values, inner)
+        draft.tags, draft.metrics, draft.places = rows.read(given, self.scans)
 
-    def _unknown_keys(self, value: Mapping) -> AbstractSet[str]:
+    def _rows(
+        self,
+        draft: DeviceDraft,
+        value: Mapping,
+        template: Template | None,
+        values: Values | None,
+        inner: Values | None,
+    ) -> Iterator[Given]:
+        around = self.equipment.defaults.read(
+            value.get("defaults"), f"{draft.path}.defaults", values, self.defaults
+        )
+        own = self.equipment.rows(value, draft.path, values, self.defaults)
+        if template is None:
+            return own
+        return chain(self.equipment.of_template(template, inner, around), own)
+
+    def _unknown_keys(self, value: Mapping, path: str) -> AbstractSet[str]:
         """Report strange keys; what they were probably meant to be, a driver for one at least."""
         meant = set()
         drivers = ", ".join(self.drivers) or "none"
@@ -203,113 +178,102 @@ class _DeviceReader:
                 remedy = f"did you mean {word!r}? drivers here: {drivers}"
             else:
                 remedy = f"did you mean {word!r}?"
-            seen = f"{self.path}: no key or driver {key!r}"
-            self.report.add("E103", value.key_spot(key), seen, remedy)
+            seen = f"{path}: no key or driver {key!r}"
+            self.report.add("E103", value.key_spot(key), seen, remedy, "tagbridge drivers")
             block = value.entries[key][1]
             if isinstance(block, Mapping) and block.entries.keys() & {"endpoint", "link"}:
                 word = next(iter(self.drivers))
             meant.add(word or "")
         return meant
 
-    def _driver(self, value: Mapping, meant: AbstractSet[str]) -> None:
-        draft = self.draft
-        named = [name for name in self.drivers if name in value.entries]
+    def _block(
+        self,
+        draft: DeviceDraft,
+        value: Mapping,
+        meant: AbstractSet[str],
+        template: Template | None,
+        values: Values | None,
+        inner: Values | None,
+    ) -> None:
+        """The driver block: the template's, and over it the device's own."""
+        report = self.report
+        shared = template.node.only(self.drivers).entries if template is not None else {}
+        own = value.only(self.drivers).entries
+        named = [name for name in self.drivers if name in own or name in shared]
         if not named:
-            if not meant & self.drivers.keys():
+            asked = value.get("template")
+            if not meant & self.drivers.keys() and (asked is None or template is not None):
                 choice = " or ".join(f"{name}: {{…}}" for name in self.drivers)
-                seen = f"{self.path}: no driver block"
-                self.report.add("E209", draft.spot, seen, f"add {choice or 'a driver'}")
+                seen = f"{draft.path}: no driver block"
+                report.add("E209", draft.spot, seen, f"add {choice or 'a driver'}")
             return
         if len(named) > 1:
-            second = max(value.key_spot(name) for name in named)
-            seen = f"{self.path}: {len(named)} driver blocks, {' and '.join(named)}"
-            self.report.add("E209", second, seen, "a device has one; make two devices of it")
+            spots = [(own.get(name) or shared[name])[0].spot for name in named]
+            seen = f"{draft.path}: {len(named)} driver blocks, {' and '.join(named)}"
+            report.add("E209", max(spots), seen, "a device has one; make two devices of it")
             return
-        name = named[0]
-        block = value.entries[name][1]
-        draft.driver, draft.block_spot = self.drivers[name], value.key_spot(name)
-        path = f"{self.path}.{name}"
-        if not isinstance(block, Mapping):
-            self.report.add(*wrong_shape(path, block, "model", "{ endpoint: … } or { link: … }"))
-            return
-        draft.block = block
-        self._block(block, path, draft.driver)
+        [name] = named
+        key = (own.get(name) or shared[name])[0].spot
+        block: Node | None = None
+        if name in own:
+            block = filled(own[name][1], values, report)
+        if name in shared:
+            below = filled(shared[name][1], inner, report)
+            if block is None:
+                block = below
+            elif isinstance(block, Mapping) and isinstance(below, Mapping):
+                block = Mapping(block.spot, below.entries | block.entries)
+        assert block is not None
+        self.blocks.read(draft, name, key, block)
 
-    def _block(self, block: Mapping, path: str, driver: Grammar) -> None:
-        draft, report = self.draft, self.report
-        of_link, of_device = link_keys(driver), keys_of(driver.device_model)
-        meant = unknown_keys(block, [*of_device, *of_link, "link"], path, report)
-        link, endpoint = block.get("link"), block.get("endpoint")
-        if link is not None and endpoint is not None:
-            seen = f"{path}: an endpoint and a link"
-            remedy = "one says where the device is: keep link if the connection is shared"
-            report.add("E210", max(link.spot, endpoint.spot), seen, remedy)
-        elif link is not None:
-            self._shared_link(link, block, path, driver)
-        elif endpoint is not None:
-            self._own_link(endpoint, block, path, driver, meant)
-        elif not meant & {"link", "endpoint"}:
-            scheme = min(driver.schemes, default="…")
-            remedy = f"add endpoint: {scheme}://…, or link: NAME of an entry under links:"
-            report.add("E210", draft.block_spot, f"{path}: neither endpoint nor link", remedy)
-        part = block.only(of_device)
-        draft.options = read_block(
-            driver.device_model, part, path, report, key_spot=draft.block_spot, meant=meant
-        )
 
-    def _own_link(
-        self, endpoint: Node, block: Mapping, path: str, driver: Grammar, meant: set[str]
-    ) -> None:
-        draft = self.draft
-        found = driver_of(endpoint, f"{path}.endpoint", self.drivers, self.report)
-        if found is None:
-            return
-        if found is not driver:
-            schemes = ", ".join(f"{scheme}://" for scheme in sorted(driver.schemes))
-            seen = f"{path}: this endpoint is one of {found.name}"
-            remedy = f"write {found.name}: instead of {driver.name}:, or an endpoint with {schemes}"
-            self.report.add("E207", endpoint.spot, seen, remedy)
-            return
-        if self.links is not None and draft.name in self.links:
-            seen = f"{self.path}: a link is called {draft.name!r} too"
-            remedy = "a device with an endpoint of its own names its link; rename one"
-            self.links[draft.name].users += 1
-            self.report.add("E217", draft.spot, seen, remedy)
-        draft.link = LinkDraft(
-            name=draft.name,
-            spot=draft.block_spot,
-            endpoint_spot=endpoint.spot,
-            driver=driver,
-            own=True,
-            users=1,
-        )
-        read_connection(draft.link, block, path, driver, meant, self.report)
+def placed(block: PlaceBlock, above: PlaceDefinition) -> PlaceDefinition:
+    """The levels that a block names, over those of its surroundings."""
+    said = {level: text for level, text in block if text is not None}
+    return replace(above, **said)
 
-    def _shared_link(self, link: Node, block: Mapping, path: str, driver: Grammar) -> None:
-        report = self.report
-        if not isinstance(link, Scalar) or link.empty:
-            report.add(*wrong_shape(f"{path}.link", link, "str", "the name of a link"))
-            return
-        for key in link_keys(driver):
-            if key in block.entries and key not in keys_of(driver.device_model):
-                seen = f"{path}: {key!r} belongs to the link"
-                remedy = f"write it under links.{link.text}: it holds for all of its devices"
-                report.add("E216", block.key_spot(key), seen, remedy)
-        if self.links is None:
-            return
-        found = self.links.get(link.text)
-        if found is None:
-            meant = suggestion(link.text, self.links)
-            hint = f"did you mean {meant!r}? " if meant else ""
-            if meant is not None:
-                self.links[meant].users += 1
-            here = f"links here: {', '.join(self.links) or 'none, add it under links:'}"
-            report.add("E205", link.spot, f"{path}: no link {link.text!r}", hint + here)
-            return
-        found.users += 1
-        if found.driver is not None and found.driver is not driver:
-            seen = f"{path}: link {found.name!r} is one of {found.driver.name}"
-            remedy = f"its endpoint is {found.endpoint}; name a link of {driver.name}"
-            report.add("E207", link.spot, seen, remedy)
-            return
-        self.draft.link = found
+
+def check_between(drafts: Sequence[DeviceDraft], report: Report) -> None:
+    """What devices do to each other: on one link, and at one endpoint. Only those in service."""
+    running = [draft for draft in drafts if draft.in_service and draft.link is not None]
+    links = {id(draft.link): draft.link for draft in running if draft.link is not None}
+    behind: dict[int, list[DeviceDraft]] = {}
+    for draft in running:
+        if draft.options is not None:
+            behind.setdefault(id(draft.link), []).append(draft)
+    for link in links.values():
+        if link.driver is not None and id(link) in behind:
+            _check_link(link, behind[id(link)], report)
+    first: dict[str, LinkDraft] = {}
+    for link in links.values():
+        if not link.endpoint:
+            continue
+        other = first.setdefault(endpoint_key(link.endpoint), link)
+        if other is link or (link.login != other.login):
+            continue
+        seen = f"{link.endpoint}: {other.name!r} has a connection to it already"
+        if other.own:
+            remedy = "put the endpoint under links: once, and write link: NAME in both devices"
+        else:
+            remedy = f"write link: {other.name} instead of a second connection"
+        with report.instance():
+            report.add("E211", link.endpoint_spot, seen, remedy)
+
+
+def _check_link(link: LinkDraft, behind: list[DeviceDraft], report: Report) -> None:
+    assert link.driver is not None
+    for index, fault in link.driver.check_link([_as_device(draft) for draft in behind]):
+        draft = behind[index]
+        assert draft.block is not None
+        entry = draft.block.get(fault.field)
+        spot: Place = entry.spot if entry is not None else draft.block_spot
+        at = behind[fault.other].spot if fault.other is not None else None
+        with report.instance():
+            tell_fault(
+                fault, spot, report, device=draft.name, link=link.name, other=at, of_link=True
+            )
+
+
+def _as_device(draft: DeviceDraft) -> Device:
+    assert draft.options is not None
+    return Device(name=draft.name, options=draft.options, tags=tuple(draft.tags))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from mappings.plant.problems import Place, Report, beside
-from mappings.plant.syntax import UNSHOWN_KEY, explain, unreadable
+from mappings.plant.syntax import UNSHOWN, explain, unreadable
 
 Plain = str | list["Plain"] | dict[str, "Plain"]
 """Texts, lists and dicts: what pydantic models are validated from."""
@@ -206,7 +206,7 @@ class _Builder:
     def _shown(self, text: str) -> str:
         """A text for a message; of what stands under a secret's key only the first sign."""
         key = self.keys[-1] if self.keys else None
-        return f"{text[0]}…" if key is not None and key.text == UNSHOWN_KEY else text
+        return f"{text[0]}…" if key is not None and key.text in UNSHOWN else text
 
     def _spot(self, event: yaml.Event) -> Place:
         mark = event.start_mark

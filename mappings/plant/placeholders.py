@@ -1,7 +1,8 @@
 """Placeholders: ``{n}``, ``{n:03}`` and ``{n*20+400}`` in texts that stand for many instances.
 
 That is all the arithmetic of a plant file: whole numbers, ``+ - *``, nothing is ever executed.
-``{{`` and ``}}`` are the braces themselves, wherever placeholders are looked for.
+``{{`` and ``}}`` are the braces themselves, wherever placeholders are looked for; the brace of
+``${file:…}`` is none either.
 """
 
 import re
@@ -65,6 +66,9 @@ def pieces_of(text: str) -> Pieces:
     plain, at = "", 0
     while (brace := text.find("{", at)) >= 0:
         plain += text[at:brace].replace("}}", "}")
+        if text.startswith("$", brace - 1) and brace:  # of a reference to a secret
+            plain, at = plain + "{", brace + 1
+            continue
         if text.startswith("{{", brace):
             plain, at = plain + "{", brace + 2
             continue

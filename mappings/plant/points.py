@@ -3,7 +3,7 @@
 A row that is wrong is told and left out; what two rows do to each other is told at the second.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import BaseModel
 
@@ -12,9 +12,8 @@ from mappings.plant.blocks import wrong_shape
 from mappings.plant.faults import tell_fault
 from mappings.plant.grammar import Grammar
 from mappings.plant.names import folded
-from mappings.plant.nodes import Mapping, Node, Scalar
-from mappings.plant.nodes import Sequence as Listing
-from mappings.plant.problems import Report, Spot, beside
+from mappings.plant.nodes import Mapping, Scalar
+from mappings.plant.problems import Place, Report, Spot, beside
 from mappings.plant.rows import Defaults, Point, Row, read_row
 from mappings.plant.scans import ScanTimes
 from mappings.tags import Device, Metric, Tag
@@ -72,32 +71,18 @@ class Rows:
         self.report = report
 
     def read(
-        self, tags: Node, path: str, scans: ScanTimes, defaults: Defaults
-    ) -> tuple[list[Tag], list[Metric]]:
-        """The two halves of the rows that are right."""
-        read = list(self._inline(tags, path, scans, defaults))
+        self, given: Iterable[tuple[Row, Defaults]], scans: ScanTimes
+    ) -> tuple[list[Tag], list[Metric], list[Place]]:
+        """The two halves of the rows that are right, and where they stand."""
+        read: list[tuple[Row, Point]] = []
+        for row, defaults in given:
+            with self.report.instance():
+                read.append((row, read_row(row, scans, defaults, self.report)))
         self._judge(read)
         _check_names(self.device, read, self.report)
-        right = [p for _, p in read if p.tag is not None and p.metric is not None]
-        return [p.tag for p in right if p.tag], [p.metric for p in right if p.metric]
-
-    def _inline(
-        self, tags: Node, path: str, scans: ScanTimes, defaults: Defaults
-    ) -> Iterator[tuple[Row, Point]]:
-        if not isinstance(tags, Listing):
-            what = "a list of rows [{name: …, address: …, type: …}]"
-            self.report.add(*wrong_shape(path, tags, "list", what))
-            return
-        if not tags.items:
-            remedy = "add {name: …, address: …, type: …}"
-            self.report.add("E106", tags.spot, f"{path}: no rows", remedy)
-        for number, item in enumerate(tags.items, start=1):
-            if isinstance(item, Mapping):
-                row = InlineRow(item, self.report)
-                yield row, read_row(row, scans, defaults, self.report)
-            else:
-                what = "a row {name: …, address: …, type: …}"
-                self.report.add(*wrong_shape(f"{path}[{number}]", item, "model", what))
+        right = [(r, p.tag, p.metric) for r, p in read if p.tag and p.metric]
+        tags, metrics = [tag for _, tag, _ in right], [metric for _, _, metric in right]
+        return tags, metrics, [row.spot for row, _, _ in right]
 
     def _judge(self, read: Sequence[tuple[Row, Point]]) -> None:
         """What the driver says about the rows; it needs its block right for that."""
@@ -109,15 +94,18 @@ class Rows:
             if point.tag is None:
                 continue
             faults = driver.check_tag(point.tag, options)
-            for fault in faults:
-                self._tell(row, fault, None)
+            if faults:
+                with self.report.instance():
+                    for fault in faults:
+                        self._tell(row, fault, None)
             if not any(fault.code.startswith("E") for fault in faults):
                 passed.append((row, point.tag))
         tags = tuple(tag for _, tag in passed)
         device = Device(name=self.device, options=options, tags=tags)
         for index, fault in driver.check_device(device):
             other = passed[fault.other][0] if fault.other is not None else None
-            self._tell(passed[index][0], fault, other)
+            with self.report.instance():
+                self._tell(passed[index][0], fault, other)
 
     def _tell(self, row: Row, fault: Fault, other: Row | None) -> None:
         spot = row.spot_of(fault.field) if fault.field else row.spot
@@ -136,29 +124,40 @@ def _check_names(device: str, read: Sequence[tuple[Row, Point]], report: Report)
             folders.setdefault(folder, (row, point.name))
     for row, point in named:
         key = folded(point.name)
-        spot = row.spot_of("name")
-        first = names.setdefault(key, row)
+        first, inside = names.setdefault(key, row), folders.get(key)
         if first is not row:
-            seen = f"metric {point.name!r} exists already in {device!r}"
-            at = beside(first.spot_of("name"), spot)
-            remedy = f"first at {at}; names that differ only in case collide at hosts; rename one"
-            report.add("E604", spot, seen, remedy)
+            with report.instance():
+                _tell_twin(device, row, point, first, report)
             continue
-        inside = folders.get(key)
         if inside is not None:
-            seen = f"metric {point.name!r} is a folder too"
-            remedy = (
-                f"{inside[1]!r} at {beside(inside[0].spot_of('name'), spot)} is in it; rename one"
-            )
-            report.add("E605", spot, seen, remedy)
+            with report.instance():
+                _tell_folder(row, point, inside, report)
         other = ids.setdefault(point.id, (row, point.name))
         if other[0] is not row:
-            column = "id" if "id" in row.cells else "name"
-            seen = f"{point.name}: id {point.id!r} is the one of {other[1]!r} already"
-            remedy = (
-                f"first at {beside(other[0].spot_of('name'), spot)}; history would mix: change one"
-            )
-            report.add("E606", row.spot_of(column), seen, remedy)
+            with report.instance():
+                _tell_id(row, point, other, report)
+
+
+def _tell_twin(device: str, row: Row, point: Point, first: Row, report: Report) -> None:
+    spot = row.spot_of("name")
+    seen = f"metric {point.name!r} exists already in {device!r}"
+    at = beside(first.spot_of("name"), spot)
+    remedy = f"first at {at}; names that differ only in case collide at hosts; rename one"
+    report.add("E604", spot, seen, remedy)
+
+
+def _tell_folder(row: Row, point: Point, inside: tuple[Row, str], report: Report) -> None:
+    spot = row.spot_of("name")
+    at = beside(inside[0].spot_of("name"), spot)
+    seen, remedy = f"metric {point.name!r} is a folder too", f"{inside[1]!r} at {at} is in it"
+    report.add("E605", spot, seen, f"{remedy}; rename one")
+
+
+def _tell_id(row: Row, point: Point, other: tuple[Row, str], report: Report) -> None:
+    spot = row.spot_of("id" if "id" in row.cells else "name")
+    at = beside(other[0].spot_of("name"), row.spot_of("name"))
+    seen = f"{point.name}: id {point.id!r} is the one of {other[1]!r} already"
+    report.add("E606", spot, seen, f"first at {at}; history would mix: change one")
 
 
 def _folders(name: str) -> Iterator[str]:

@@ -124,6 +124,13 @@ CODES: dict[str, str] = {
     "W514": "a limit that can never be reached",
     "E541": "unknown placeholder",
     "E542": "a placeholder that cannot be filled",
+    "E543": "a parameter that no instance says",
+    "E544": "a value that its parameter refuses",
+    "E545": "no such template",
+    "E546": "a template that contains itself",
+    "E547": "instances that are none, or too many",
+    "E548": "two instances of one name",
+    "E549": "a parameter that cannot stand in braces",
     # E6xx: identity
     "E602": "a name that cannot be published",
     "E603": "a reserved name",
@@ -148,7 +155,7 @@ _PAGES = {
     "commands": ("E702", "E703", "E704"),
     "conditions": ("E208", "E221"),
     "identity": ("E602", "E603", "E605", "E606", "E607", "E608", "W609", "E610", "E611"),
-    "instances": ("E505",),
+    "instances": ("E505", "E541", "E542", "E543", "E544", "E546", "E547", "E548", "E549"),
     "order": ("E409",),
     "types": ("E510",),
     "units": ("E521", "E522"),
@@ -157,6 +164,7 @@ _NEXT = {
     "E101": "tagbridge check {file}",
     "E202": "tagbridge check {plant}",
     "E205": "tagbridge schema links",
+    "E545": "tagbridge schema templates",
     "E604": "tagbridge check {plant} --metrics",
 } | {code: f"tagbridge explain {page}" for page, codes in _PAGES.items() for code in codes}
 
@@ -246,6 +254,10 @@ class Report:
         """
         if place in self.closed:
             return
+        if place.header == "":  # a column is named once, whatever number of rows it has
+            if (code, place, 0) in self._known:
+                return
+            self._known[code, place, 0] = len(self._problems)
         if self._here is not None:
             self._here[code, place] += 1
             key = (code, place, self._here[code, place])

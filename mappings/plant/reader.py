@@ -1,30 +1,32 @@
-"""The plant reader: a text in, a plant or all of its problems out; nothing is opened.
+"""The plant reader: texts in, a plant or all of its problems out; nothing is opened.
 
 Sections are read one after the other, each into what later ones refer to, and each by itself:
 what is wrong in one hides nothing in another. What merely follows from a problem is held back.
 """
 
-from collections.abc import Callable
 from collections.abc import Mapping as Pairs
 
 from mappings.plant.blocks import entries, read_block, unknown_keys, wrong_shape
-from mappings.plant.definitions import (
-    DeviceDefinition,
-    LinkDefinition,
-    OutboxDefinition,
-    Plant,
-    Secret,
-)
+from mappings.plant.connections import running_links
+from mappings.plant.defaults import DefaultReader, read_defaults
+from mappings.plant.definitions import PlaceDefinition, Plant
 from mappings.plant.destinations import read_destinations
-from mappings.plant.devices import DeviceDraft, check_between, read_defaults, read_devices
+from mappings.plant.devices import DevicesReader, check_between, placed
+from mappings.plant.driver_blocks import BlockReader, DeviceDraft
+from mappings.plant.equipment import EquipmentReader
+from mappings.plant.files import NO_FILES, Files, Shelf
 from mappings.plant.grammar import Grammar
+from mappings.plant.includes import Gathered, check_part, gather, is_part
 from mappings.plant.links import LinkDraft, read_links
-from mappings.plant.nodes import Mapping, Scalar, parse
+from mappings.plant.nodes import Mapping, Node, Scalar, parse
 from mappings.plant.problems import Problem, Report, in_order
 from mappings.plant.rows import Defaults
 from mappings.plant.scans import ScanTimes, time_of
-from mappings.plant.schema import FORMAT, SECTIONS, LoggingBlock, OutboxBlock
-from mappings.plant.secrets import warn_of_missing
+from mappings.plant.schema import FORMAT, SECTIONS, PkiBlock, PlaceBlock
+from mappings.plant.secrets import SecretCheck, warn_of_missing
+from mappings.plant.sections import read_logging, read_outbox
+from mappings.plant.sheets import Sheets
+from mappings.plant.templates import Templates, read_templates
 from mappings.plant.undone import warn_of_undone
 
 NORMAL = "normal"
@@ -36,15 +38,19 @@ def read_plant(
     file: str,
     drivers: Pairs[str, Grammar],
     *,
-    secret_is_there: Callable[[Secret], bool] = lambda _: True,
+    files: Files = NO_FILES,
+    called: str = "",
+    secret_is_there: SecretCheck = lambda _: True,
 ) -> tuple[Plant | None, list[Problem]]:
     """The plant of a text, and what is wrong with it; None when an error is among that.
 
-    ``file`` is its name in messages; ``drivers`` are by name, as blocks of devices are;
-    ``secret_is_there`` lets the caller, who may look, warn of missing secrets. Problems are in
-    the order of the file.
+    ``file`` is its name in messages; ``drivers`` are by name, as blocks of devices are; ``files``
+    has what it includes and names; ``called`` is what the user called the plant, if not ``file``;
+    ``secret_is_there`` lets the caller, who may look, warn of missing secrets. A file that is a
+    part of a plant, to be included, is checked by itself: no plant, and no problem if it is right.
+    Problems are in the order of the files.
     """
-    report = Report(file)
+    report = Report(file, called)
     root = parse(text.removeprefix("\ufeff"), file, report)
     if root is None or (isinstance(root, Scalar) and root.empty):
         if not report.problems:
@@ -59,7 +65,14 @@ def read_plant(
     if not drivers:
         report.add("E218", report.top, "no driver is installed", "install tagbridge again")
         return None, in_order(report.problems)
-    plant = _Reader(root, drivers, secret_is_there, report).plant()
+    shelf = Shelf(files, report)
+    gathered = gather(root, shelf, report)
+    reader = _Reader(gathered, Sheets(shelf, report), drivers, secret_is_there, report)
+    if is_part(root):
+        check_part(root, report)
+        reader.part()
+        return None, in_order(report.problems)
+    plant = reader.plant()
     return (None if report.stops else plant), in_order(report.problems)
 
 
@@ -77,42 +90,53 @@ def _is_newer(root: Mapping, report: Report) -> bool:
 
 
 class _Reader:
-    """Reads the sections of one plant file."""
+    """Reads the sections of one plant."""
 
     def __init__(
         self,
-        root: Mapping,
+        gathered: Gathered,
+        sheets: Sheets,
         drivers: Pairs[str, Grammar],
-        secret_is_there: Callable[[Secret], bool],
+        secret_is_there: SecretCheck,
         report: Report,
     ) -> None:
-        self.root = root
+        self.root = gathered.root
+        self.sheets = sheets
         self.drivers = drivers
         self.secret_is_there = secret_is_there
         self.report = report
-        self.meant: set[str] = set()
+        self.meant: set[str] = set(gathered.doubtful)
+
+    def part(self) -> None:
+        """Check what can be checked of a part of a plant."""
+        self._scans()
+        read_links(self.root.get("links"), self.drivers, self.report)
+        templates = self._templates()
+        for template in templates.by_name.values():
+            self.equipment(templates, ScanTimes({}, complete=False)).check(template)
 
     def plant(self) -> Plant:
+        """The plant; right only if there is no error in the report."""
         root, report = self.root, self.report
-        self.meant = unknown_keys(root, SECTIONS, "", report)
+        self.meant |= unknown_keys(root, SECTIONS, "", report)
         self._format()
+        place = self._place()
         destinations, uns = read_destinations(root, self.meant, report)
-        outbox = self._outbox()
-        logging = LoggingBlock()
-        if (node := root.get("logging")) is not None:
-            logging = read_block(LoggingBlock, node, "logging", report) or logging
+        outbox, logging = read_outbox(root, report), read_logging(root, report)
+        pki = PkiBlock()
+        if (node := root.get("pki")) is not None:
+            pki = read_block(PkiBlock, node, "pki", report) or pki
         scans = self._scans()
         plain = Defaults(scan_ms=scans.times[NORMAL])
         defaults = read_defaults(root.get("defaults"), "defaults", scans, plain, report)
         links = read_links(root.get("links"), self.drivers, report)
-        devices = read_devices(
-            root.get("devices"),
-            links if self._readable("links") else None,
-            self.drivers,
-            scans,
-            defaults,
-            report,
+        equipment = self.equipment(self._templates(), scans)
+        known = links if self._readable("links") else None
+        blocks = BlockReader(known, self.drivers, report)
+        reader = DevicesReader(
+            blocks, equipment, scans, defaults, place, self.secret_is_there, report
         )
+        devices = reader.read(root.get("devices"))
         check_between(devices, report)
         self._unused(links, devices)
         self._missing_devices(devices)
@@ -120,13 +144,29 @@ class _Reader:
         warn_of_undone(root, report)
         return Plant(
             file=report.file,
+            place=place,
             destinations=destinations,
             uns=uns,
             outbox=outbox,
-            links=_links(links, devices),
+            links=running_links(links, devices),
             log_level=logging.level,
             log_format=logging.format,
+            pki_folder=pki.folder,
         )
+
+    def equipment(self, templates: Templates, scans: ScanTimes) -> EquipmentReader:
+        """The reader of rows."""
+        defaults = DefaultReader(scans, self.report)
+        return EquipmentReader(templates, self.sheets, defaults, self.report)
+
+    def _templates(self) -> Templates:
+        complete = self._readable("templates")
+        return read_templates(self.root.get("templates"), self.drivers, complete, self.report)
+
+    def _place(self) -> PlaceDefinition:
+        node = self.root.get("place")
+        block = read_block(PlaceBlock, node, "place", self.report) if node is not None else None
+        return placed(block or PlaceBlock(), PlaceDefinition())
 
     def _format(self) -> None:
         written = self.root.get("tagbridge")
@@ -137,19 +177,6 @@ class _Reader:
         elif not isinstance(written, Scalar) or written.text != str(FORMAT):
             shown = repr(written.text) if isinstance(written, Scalar) else "this"
             self.report.add("E120", written.spot, f"tagbridge: {shown} is no format", remedy)
-
-    def _outbox(self) -> OutboxDefinition:
-        node = self.root.get("outbox")
-        block = read_block(OutboxBlock, node, "outbox", self.report) if node is not None else None
-        block = block or OutboxBlock()
-        return OutboxDefinition(
-            folder=block.folder,
-            max_size=block.max_size,
-            commit_interval_ms=block.commit_interval,
-            strict=block.durability == "strict",
-            max_age_ms=block.max_age,
-            when_full=block.when_full,
-        )
 
     def _scans(self) -> ScanTimes:
         scans: dict[str, int | None] = {NORMAL: 1_000}
@@ -178,65 +205,21 @@ class _Reader:
                 self.report.add("W212", link.spot, seen, remedy)
 
     def _missing_devices(self, devices: list[DeviceDraft]) -> None:
-        node = self.root.get("devices")
-        if not devices:
-            if node is None:
-                if "devices" not in self.meant:
-                    remedy = "add devices: { NAME: { modbus: …, tags: … } }"
-                    self.report.add("E213", self.report.top, "no device", remedy)
-            elif isinstance(node, Mapping):
-                self.report.add("E213", node.spot, "no device", "add one under devices:")
-        elif node is not None and not any(device.in_service for device in devices):
+        node: Node | None = self.root.get("devices")
+        if node is None:
+            if "devices" not in self.meant:
+                remedy = "add devices: { NAME: { modbus: …, tags: … } }"
+                self.report.add("E213", self.report.top, "no device", remedy)
+        elif isinstance(node, Mapping) and not node.entries:
+            self.report.add("E213", node.spot, "no device", "add one under devices:")
+        elif devices and not any(device.in_service for device in devices):
             spot = self.root.key_spot("devices")
             remedy = "write in_service: yes in a device; until then nothing is read"
             self.report.add("W215", spot, "no device is in service", remedy)
 
     def _secrets(self) -> None:
-        """Warn of secrets that are not there, wherever there may be a login."""
-        for section in ("destinations", "links", "devices"):
+        """Warn of secrets that are not there; those of devices are told with their blocks."""
+        for section in ("destinations", "links"):
             node = self.root.get(section)
-            if not isinstance(node, Mapping):
-                continue
-            for name, (_, value) in node.entries.items():
-                path = f"{section}.{name}"
-                warn_of_missing(value, path, self.secret_is_there, self.report)
-                if section != "devices" or not isinstance(value, Mapping):
-                    continue
-                for driver in self.drivers:
-                    block = value.get(driver)
-                    if block is not None:
-                        place = f"{path}.{driver}"
-                        warn_of_missing(block, place, self.secret_is_there, self.report)
-
-
-def _links(links: dict[str, LinkDraft], devices: list[DeviceDraft]) -> tuple[LinkDefinition, ...]:
-    """The links with devices in service: shared ones in the order of the file, then own ones."""
-    running = [device for device in devices if device.in_service]
-    own = [device.link for device in running if device.link is not None and device.link.own]
-    found = []
-    for link in [*links.values(), *own]:
-        behind = tuple(
-            DeviceDefinition(
-                name=device.name,
-                description=device.description,
-                options=device.options,
-                tags=tuple(device.tags),
-                metrics=tuple(device.metrics),
-            )
-            for device in running
-            if device.link is link and device.options is not None
-        )
-        if behind and link.driver is not None and link.options is not None:
-            found.append(
-                LinkDefinition(
-                    name=link.name,
-                    driver=link.driver.name,
-                    endpoint=link.endpoint,
-                    options=link.options,
-                    devices=behind,
-                    login=link.login,
-                    certificate=link.certificate,
-                    down_after_ms=link.down_after_ms,
-                )
-            )
-    return tuple(found)
+            for name, (_, value) in node.entries.items() if isinstance(node, Mapping) else ():
+                warn_of_missing(value, f"{section}.{name}", self.secret_is_there, self.report)

@@ -2,11 +2,12 @@
 
 ``${file:PATH}`` is a file beside the plant file, ``${env:NAME}`` an environment variable,
 ``${credential:NAME}`` a systemd credential. No message of this package repeats what stands under
-``password``.
+``password`` or ``key``.
 """
 
 import re
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -15,6 +16,7 @@ from mappings.plant.definitions import Secret
 from mappings.plant.nodes import Mapping, Node, Scalar
 from mappings.plant.problems import Report
 from mappings.plant.scalars import refusal
+from mappings.plant.syntax import UNSHOWN
 
 _REFERENCE = re.compile(r"\$\{(file|env|credential):([^{}]+)\}")
 _OTHER = re.compile(r"\$\{\w*:[^{}]*\}")
@@ -53,13 +55,39 @@ SecretReference = Annotated[
 ]
 
 
-def warn_of_missing(
-    block: Node, path: str, is_there: Callable[[Secret], bool], report: Report
-) -> None:
+SecretCheck = Callable[[Secret], bool]
+"""Whether a secret is there, by somebody who may look."""
+
+
+def warn_of_missing(block: Node, path: str, is_there: SecretCheck, report: Report) -> None:
     """Warn if the login of a block refers to a secret that is not there: a laptop has none."""
     login = block.get("login") if isinstance(block, Mapping) else None
-    password = login.get("password") if isinstance(login, Mapping) else None
-    secret = reference(password.text) if isinstance(password, Scalar) else None
-    if password is not None and secret is not None and not is_there(secret):
-        seen = f"{path}.login.password: no secret at {secret.kind} {secret.name!r}"
-        report.add("W705", password.spot, seen, _REMEDIES[secret.kind])
+    if not isinstance(login, Mapping):
+        return
+    for key in UNSHOWN:
+        word = login.get(key)
+        secret = reference(word.text) if isinstance(word, Scalar) else None
+        if word is None or secret is None:
+            continue
+        if not is_there(moved(secret, word.spot.file, report.file)):
+            seen = f"{path}.login.{key}: no secret at {secret.kind} {secret.name!r}"
+            report.add("W705", word.spot, seen, _REMEDIES[secret.kind])
+
+
+def moved(secret: Secret, file: str, plant: str) -> Secret:
+    """The same secret, named from the plant file's folder and not from that of ``file``."""
+    if secret.kind != "file":
+        return secret
+    return Secret(kind="file", name=path_from(secret.name, file, plant))
+
+
+def path_from(path: str, file: str, plant: str) -> str:
+    """A path as it is named in ``file``, from the folder of the plant file."""
+    here, there = PurePosixPath(file).parent.parts, PurePosixPath(plant).parent.parts
+    if here == there or PurePosixPath(path).is_absolute():
+        return path
+    shared = 0
+    while shared < min(len(here), len(there)) and here[shared] == there[shared]:
+        shared += 1
+    up = [".."] * (len(there) - shared)
+    return str(PurePosixPath(*up, *here[shared:], path))

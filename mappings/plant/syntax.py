@@ -18,8 +18,8 @@ _Problem = tuple[str, Spot, str, str]  # code, place, what was seen, remedy
 _UNREADABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 )
-UNSHOWN_KEY = "password"
-"""The key whose value no message may repeat, not even where it is no YAML."""
+UNSHOWN = ("password", "key")
+"""The keys whose values no message may repeat, not even where they are no YAML."""
 
 _SHOWN = 24  # characters of a value in a remedy
 
@@ -58,7 +58,7 @@ def explain(
         value_line = lines[last_value[0] - 1]
         value = value_line[last_value[1] - 1 :]
         shown = value[:_SHOWN].replace("'", "''") + ("…" if len(value) > _SHOWN else "")
-        if last_key == UNSHOWN_KEY:
+        if last_key in UNSHOWN:
             shown = "…"
         seen = f"not YAML here: [ ] {{ }} inside {{ }} end the value of {last_key!r}"
         return "E101", last_value, seen, f"put it in quotes: {last_key}: '{shown}'"
