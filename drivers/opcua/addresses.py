@@ -2,14 +2,17 @@
 
 ::
 
-    address = [ space ";" ] ( "i=" integer | "s=" text | "g=" guid | "b=" base64 )
+    address = [ space ";" ] ( "i=" integer | "s=" text | "g=" guid | "b=" base64 )  |  path
     space   = alias | "nsu=" uri | "ns=" index
+    path    = { "/" [ alias ":" ] browse-name }
 
 ``s=`` takes everything to the end of the cell. A namespace index is a property of one server
 process and may move with the next download to the PLC, so an address always ends in a URI: an
 alias and an ``ns=index`` stand for the URI that they are pinned to. Without a space, and with
 ``ns=0``, a node is in the namespace of OPC UA itself, whose index is fixed (OPC 10000-3, 8.2.2).
-Browse paths (``/Objects/...``) are not built.
+
+A path begins below the folder Objects; ``&`` stands before a ``/``, ``:`` or ``&`` that belongs to
+a name. An index before the colon (``/4:Chiller``, as many clients show it) is read like ``ns=4``.
 """
 
 import base64
@@ -26,9 +29,12 @@ UA_NAMESPACE = "http://opcfoundation.org/UA/"
 _IDENTIFIER = re.compile(r"([isgb])=(.*)", re.DOTALL)
 _QUALIFIED = re.compile(r"(nsu=.*?|[^;]*);([isgb]=.*)", re.DOTALL)
 _INDEX = re.compile(r"ns=([0-9]+)")
+_STEP = re.compile(r"/((?:[^&/]|&[&/:])*)")
+_PREFIX = re.compile(r"((?:[^&:]|&.)*?):(.*)", re.DOTALL)
+_ESCAPED = re.compile(r"&(.)", re.DOTALL)
 _GRAMMAR = (
     "write ALIAS;i=85, ALIAS;s=Name, nsu=URI;s=Name or ns=4;i=85, "
-    "with the alias or index under namespaces:"
+    "with the alias or index under namespaces:, or a path from Objects: /ALIAS:Line/ALIAS:Speed"
 )
 
 
@@ -44,18 +50,20 @@ class NodeAddress:
     identifier: int | str | uuid.UUID | bytes
 
 
-def parse(text: str, namespaces: Mapping[str, str]) -> NodeAddress | Fault:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathAddress:
+    """A node by the way to it from Objects: (namespace URI, browse name) of each step."""
+
+    steps: tuple[tuple[str, str], ...]
+
+
+def parse(text: str, namespaces: Mapping[str, str]) -> NodeAddress | PathAddress | Fault:
     """The node that an address names, or what is wrong with it.
 
     ``namespaces`` maps aliases and ``ns=INDEX`` to URIs, as in the device's block.
     """
     if text.startswith("/"):
-        return _fault(
-            "E423",
-            f"{text!r} is a browse path",
-            "browse paths are not built in this version; write the node id, "
-            "which any OPC UA client shows beside the node",
-        )
+        return _path(text, namespaces)
     bare = _IDENTIFIER.fullmatch(text)
     if bare:
         return _node(UA_NAMESPACE, bare[1], bare[2], text)
@@ -85,6 +93,7 @@ def _namespace(space: str, namespaces: Mapping[str, str]) -> str | Fault:
             f"{space!r} may mean another namespace after the next download to the PLC",
             f'pin it once under namespaces: {{"{space}": URI}}; '
             "pasted node ids may then stay as they are",
+            next="tagbridge browse {plant} {device} --namespaces",
         )
     known = [alias for alias in namespaces if not alias.startswith("ns=")]
     meant = nearest(space, known)
@@ -124,5 +133,33 @@ def _node(namespace: str, kind: str, written: str, text: str) -> NodeAddress | F
     return NodeAddress(namespace=namespace, kind=kind, identifier=identifier)
 
 
-def _fault(code: str, seen: str, remedy: str) -> Fault:
-    return Fault(code=code, field="address", seen=seen, remedy=remedy)
+def _path(text: str, namespaces: Mapping[str, str]) -> PathAddress | Fault:
+    steps = []
+    end = 0
+    while end < len(text):
+        step = _STEP.match(text, end)
+        if step is None or not step[1]:
+            what = "an empty name" if step is not None else "'&' before none of / : &"
+            return _fault(
+                "E429",
+                f"{text!r}: {what} in a browse path",
+                "write /ALIAS:Line/ALIAS:Speed; put & before a /, : or & that belongs to a name",
+            )
+        end = step.end()
+        prefixed = _PREFIX.fullmatch(step[1])
+        name = prefixed[2] if prefixed else step[1]
+        namespace: str | Fault = UA_NAMESPACE
+        if prefixed:
+            space = _ESCAPED.sub(r"\1", prefixed[1])
+            space = f"ns={space}" if re.fullmatch("[0-9]{1,5}", space) else space
+            namespace = _namespace(space, namespaces)
+        if isinstance(namespace, Fault):
+            return namespace
+        if not name:
+            return _fault("E429", f"{text!r}: a step without a name", "write /ALIAS:Line")
+        steps.append((namespace, _ESCAPED.sub(r"\1", name)))
+    return PathAddress(steps=tuple(steps))
+
+
+def _fault(code: str, seen: str, remedy: str, next: str = "") -> Fault:  # noqa: A002
+    return Fault(code=code, field="address", seen=seen, remedy=remedy, next=next)

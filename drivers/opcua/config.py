@@ -8,7 +8,14 @@ an endpoint of its own has both sets of keys in its block. Durations are millise
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+)
 
 from mappings.plant.scalars import Duration, Text, WholeNumber, lasting, refusal
 
@@ -18,17 +25,14 @@ AUTO = 0
 _ALIAS = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*|ns=[1-9][0-9]{0,4}")
 
 
-def _security(word: str) -> str:
-    """Nothing stands for "the best that is offered", so nothing may not end up unprotected."""
-    if word == "insecure":
-        return word
-    remedy = (
-        "signed and encrypted sessions are not built in this version: write security: insecure "
-        "if this network may be trusted with readable values and passwords"
-    )
-    if not word:
-        raise refusal("E430", "'security' is left out, which asks for a protected session", remedy)
-    raise refusal("E430", f"security {word!r} is not built", remedy)
+def _mode(mode: str, info: ValidationInfo) -> str:
+    if info.data.get("security") == "insecure":
+        raise refusal(
+            "E430",
+            "'mode' says how messages are protected, 'security: insecure' that they are not",
+            "take one of the two away",
+        )
+    return mode
 
 
 def _queue(value: object) -> object:
@@ -51,11 +55,23 @@ def _namespaces(namespaces: dict[str, str]) -> dict[str, str]:
 
 
 class LinkOptions(BaseModel):
-    """Keys of a session. ``timeout``: what a single answer may take, milliseconds."""
+    """Keys of a session.
+
+    ``security`` is a security policy, ``best`` (left out: the best that the server offers, never
+    none) or ``insecure``; ``mode`` whether messages are also encrypted. ``timeout``: what a single
+    answer may take, milliseconds.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    security: Annotated[str, AfterValidator(_security)] = Field(default="", validate_default=True)
+    security: Literal[
+        "best",
+        "Basic256Sha256",
+        "Aes128_Sha256_RsaOaep",
+        "Aes256_Sha256_RsaPss",
+        "insecure",
+    ] = "best"
+    mode: Annotated[Literal["sign_and_encrypt", "sign"], AfterValidator(_mode)] = "sign_and_encrypt"
     timeout: Annotated[Duration, lasting("100ms", "1min")] = 4_000
 
 
@@ -64,8 +80,10 @@ class DeviceOptions(BaseModel):
 
     ``namespaces`` maps an alias, or ``ns=INDEX``, to a namespace URI. ``queue`` is the number of
     values that the server keeps for each tag between two notifications; `AUTO` follows from scan
-    and ``publish_interval``. ``time``: whose clock gives the times; ``source`` is believed within
-    ``max_skew`` of ours only.
+    and ``publish_interval``. ``read``: the server sends changes, or each scan asks. ``time``:
+    whose clock gives the times; ``source`` is believed within ``max_skew`` of ours only.
+    ``backfill`` is where values of a gap come from (not done by this release). ``uncertain``: what
+    values become that the server is not sure of.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -73,8 +91,15 @@ class DeviceOptions(BaseModel):
     namespaces: Annotated[dict[str, Text], AfterValidator(_namespaces)] = Field(
         default_factory=dict
     )
-    read: Literal["subscribe"] = "subscribe"
+    read: Literal["subscribe", "poll"] = "subscribe"
     publish_interval: Annotated[Duration, lasting("10ms", "1min")] = 500
     queue: Annotated[WholeNumber, Field(ge=0, le=10_000), BeforeValidator(_queue)] = AUTO
     time: Literal["source", "server", "gateway"] = "source"
     max_skew: Annotated[Duration, lasting("1ms", "1d")] = 60_000
+    backfill: Literal["history", "none"] = "history"
+    uncertain: Literal["good", "bad"] = "good"
+
+
+def is_polled(options: BaseModel) -> bool:
+    """Whether a device is asked instead of subscribed."""
+    return isinstance(options, DeviceOptions) and options.read == "poll"

@@ -10,20 +10,32 @@ from contextlib import AbstractAsyncContextManager
 from pydantic import BaseModel
 
 from drivers.driver import Clock, Device, Driver, Endpoint, Link
-from drivers.opcua.addresses import NodeAddress, parse
+from drivers.opcua.addresses import parse
 from drivers.opcua.config import DeviceOptions, LinkOptions
+from drivers.opcua.elements import Range, parse_element
+from mappings.datatypes import wire_type
 from mappings.errors import Fault
 from mappings.tags import Tag
 
 WIRE_TYPES = frozenset({
     "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
-    "float32", "float64", "string", "datetime",
+    "float32", "float64", "string", "datetime", "bytes",
 })  # fmt: skip
-"""What can be read; `drivers.opcua.values.VARIANT_TYPES` has the OPC UA type of each."""
+"""Kinds of what can be read; `drivers.opcua.variants.VARIANT_TYPES` has the OPC UA type of each."""
+
+_ALL_TYPES = ", ".join(sorted(WIRE_TYPES - {"bytes"})) + ", bytes(n)"
+_REMEDIES = {
+    "string": "OPC UA strings carry their length and are UTF-8: write string",
+    "float16": "OPC UA has no such type: write float32 or float64",
+    "bcd16": "OPC UA has no such type: write uint16, or the type that the server shows",
+    "bcd32": "OPC UA has no such type: write uint32, or the type that the server shows",
+    "epoch_s": "OPC UA has a type of its own for times: write datetime, or uint32 for a number",
+    "epoch_ms": "OPC UA has a type of its own for times: write datetime, or uint64 for a number",
+}
 
 
 class OpcUaDriver:
-    """OPC UA over TCP, binary; values by subscription."""
+    """OPC UA over TCP, binary; values by subscription, or by polling."""
 
     name = "opcua"
     schemes = frozenset({"opc.tcp"})
@@ -31,9 +43,10 @@ class OpcUaDriver:
     device_model: type[BaseModel] = DeviceOptions
     link_model: type[BaseModel] = LinkOptions
 
-    def is_array(self, tag: Tag) -> bool:  # noqa: ARG002
-        """Whether an element names several values."""
-        return False
+    def is_array(self, tag: Tag) -> bool:
+        """Whether the element is a range: ``[0:9]``, or ``[:]`` for all of an array."""
+        steps = parse_element(tag.element)
+        return isinstance(steps, tuple) and bool(steps) and isinstance(steps[-1], Range)
 
     def stale_after_ms(self, tag: Tag, link: BaseModel) -> int:  # noqa: ARG002
         """Never: the session's keep-alive vouches for what does not change."""
@@ -44,15 +57,21 @@ class OpcUaDriver:
         assert isinstance(options, DeviceOptions)
         faults = []
         node = parse(tag.address, options.namespaces)
-        if not isinstance(node, NodeAddress):
+        if isinstance(node, Fault):
             faults.append(node)
-        if tag.wire_type not in WIRE_TYPES:
+        steps = parse_element(tag.element)
+        if isinstance(steps, Fault):
+            faults.append(steps)
+        wire = wire_type(tag.wire_type)
+        sized_string = wire is not None and wire.kind == "string" and wire.length
+        if wire is None or wire.kind not in WIRE_TYPES or sized_string:
+            kind = wire.kind if wire is not None else ""
             faults.append(
                 Fault(
                     code="E426",
                     field="type",
                     seen=f"{tag.wire_type!r} is no type of OPC UA",
-                    remedy=f"types here: {', '.join(sorted(WIRE_TYPES))}",
+                    remedy=_REMEDIES.get(kind, f"types here: {_ALL_TYPES}"),
                 )
             )
         if tag.order:

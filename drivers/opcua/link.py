@@ -21,9 +21,10 @@ from asyncua.client.ua_client import UaClientState
 
 from drivers.driver import Clock, Endpoint, Event, LinkError
 from drivers.opcua import session as sessions
-from drivers.opcua.config import LinkOptions
+from drivers.opcua.config import LinkOptions, is_polled
+from drivers.opcua.failures import fault_text
+from drivers.opcua.polling import DevicePolling
 from drivers.opcua.publishing import Answer, PublishRequests
-from drivers.opcua.session import fault_text
 from drivers.opcua.subscription import DeviceSubscription
 
 RETRY_REJECTED_S = 30.0
@@ -31,6 +32,16 @@ MOST_REQUESTS = 10
 
 _WATCH_EVERY_S = 0.25
 _FETCH_ATTEMPTS = 5
+
+
+class _Said:
+    """Events that were made elsewhere, and whether they have been taken."""
+
+    __slots__ = ("events", "taken")
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+        self.taken = asyncio.Event()
 
 
 class OpcUaLink:
@@ -42,13 +53,20 @@ class OpcUaLink:
         self._endpoint = endpoint
         self._timeout_s = options.timeout / 1000
         self._timeout_ms = options.timeout
-        self._client = sessions.make_client(endpoint.url, endpoint.login, options.timeout)
+        self._client = sessions.make_client(endpoint)
         self._session = self._client.uaclient.session
         self._subscriptions = [
-            DeviceSubscription(device, self._session, now_ms) for device in endpoint.devices
+            DeviceSubscription(device, self._session, now_ms)
+            for device in endpoint.devices
+            if not is_polled(device.options)
+        ]
+        self._polled = [
+            DevicePolling(device, self._session, now_ms)
+            for device in endpoint.devices
+            if is_polled(device.options)
         ]
         self._by_identifier: dict[int, DeviceSubscription] = {}
-        self._inbox: asyncio.Queue[Answer | list[Event] | BaseException] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Answer | _Said | BaseException] = asyncio.Queue()
         self._requests = PublishRequests(self._client, self._arrived)
         self._tasks: set[asyncio.Task[None]] = set()
         self._connected = asyncio.Event()
@@ -57,9 +75,7 @@ class OpcUaLink:
 
     async def __aenter__(self) -> Self:
         try:
-            await sessions.connect(
-                self._client, self._endpoint.url, self._endpoint.login, self._timeout_ms
-            )
+            await sessions.connect(self._client, self._endpoint)
             await self._subscribe()
         except (OSError, TimeoutError, ua.UaError) as error:
             await sessions.close(self._client)
@@ -76,6 +92,8 @@ class OpcUaLink:
         self._start(self._watch_silence())
         self._start(self._retry_rejected())
         self._start_publishing()
+        for device in self._polled:
+            self._start(device.run(self._connected, self._hand_over))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -94,9 +112,10 @@ class OpcUaLink:
             entry = await self._inbox.get()
             if isinstance(entry, BaseException):
                 raise entry
-            if isinstance(entry, list):
-                for event in entry:
+            if isinstance(entry, _Said):
+                for event in entry.events:
                     yield event
+                entry.taken.set()
                 continue
             events: list[Event] = []
             failure: LinkError | None = None
@@ -113,7 +132,8 @@ class OpcUaLink:
     @property
     def overflows(self) -> int:
         """Values that came marked with a loss in the server's queue, all devices together."""
-        return sum(subscription.overflows for subscription in self._subscriptions)
+        devices: list[DeviceSubscription | DevicePolling] = [*self._subscriptions, *self._polled]
+        return sum(device.overflows for device in devices)
 
     @property
     def fetched_again(self) -> int:
@@ -125,6 +145,8 @@ class OpcUaLink:
         for subscription in self._subscriptions:
             self._first += await subscription.create(namespaces)
             self._by_identifier[subscription.identifier] = subscription
+        for device in self._polled:
+            self._first += await device.create(namespaces)
 
     async def _take(self, result: Any, events: list[Event]) -> None:
         """Add the events of one answer, and of what was missing before it; acknowledge it."""
@@ -159,6 +181,8 @@ class OpcUaLink:
         now_s = asyncio.get_running_loop().time()
         for subscription in self._subscriptions:
             subscription.heard_at_s = now_s
+        if not self._subscriptions:
+            return  # a server refuses to publish what nobody has subscribed to
         for _ in range(min(len(self._subscriptions) + 2, MOST_REQUESTS)):
             self._requests.start(self._guarded)
 
@@ -218,15 +242,23 @@ class OpcUaLink:
     async def _retry_rejected(self) -> None:
         while True:
             await asyncio.sleep(RETRY_REJECTED_S)
-            incomplete = [s for s in self._subscriptions if s.incomplete]
+            devices: list[DeviceSubscription | DevicePolling]
+            devices = [*self._subscriptions, *self._polled]
+            incomplete = [device for device in devices if device.incomplete]
             if not incomplete or not self._connected.is_set():
                 continue
             with contextlib.suppress(ConnectionError, TimeoutError):  # the next round will do
                 namespaces = await self._client.get_namespace_array()
-                for subscription in incomplete:
-                    events = await subscription.retry(namespaces)
+                for device in incomplete:
+                    events = await device.retry(namespaces)
                     if events:
-                        self._inbox.put_nowait(events)
+                        await self._hand_over(events)
+
+    async def _hand_over(self, events: list[Event]) -> None:
+        """Leave events to `events`, and wait until they are taken."""
+        said = _Said(events)
+        self._inbox.put_nowait(said)
+        await said.taken.wait()
 
     # --- Tasks ---
 

@@ -8,6 +8,8 @@ Everything private of asyncua 2.1 that this driver touches is in this file:
 * asyncua's `Subscription` class is not used at all. Its ``recreate()`` forgets its items when the
   connection drops in the middle of it, and from then on an empty subscription looks healthy. The
   link uses the session's services and keeps the items itself.
+* `GuardedClient` holds each new session against what was said before the channel was protected, and
+  lets no password leave readably from a channel that is only signed.
 * What is used of its automatic reconnection is the reactivation of the same session (OPC 10000-4,
   6.7) on a new connection. `token` tells whether it still is the same one.
 
@@ -17,40 +19,25 @@ asyncua's loggers are set to ERROR: what it warns of ends in a `LinkError`, whic
 import asyncio
 import contextlib
 import logging
-import socket
 from typing import Any
 from urllib.parse import urlsplit
 
 from asyncua import Client, ua
 from asyncua.client.ua_session import UaSession
 from asyncua.common.shortcuts import Shortcuts
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
-from drivers.driver import LinkError
+from drivers.driver import Endpoint, LinkError
+from drivers.opcua.config import LinkOptions
+from drivers.opcua.failures import explained
+from drivers.opcua.security import check_session, protect
 
 DEFAULT_PORT = 4840
 SESSION_TIMEOUT_MS = 60_000  # how long a server keeps what a killed gateway left behind
 _CLOSE_WITHIN_S = 1.0
-_LONGEST_FAULT = 200  # characters of a foreign error text
 
 logging.getLogger("asyncua").setLevel(logging.ERROR)
-
-_BAD_LOGIN = (
-    ua.uaerrors.BadUserAccessDenied,
-    ua.uaerrors.BadIdentityTokenRejected,
-    ua.uaerrors.BadIdentityTokenInvalid,
-    ua.uaerrors.BadUserSignatureInvalid,
-)
-_BAD_SECURITY = (
-    ua.uaerrors.BadSecurityPolicyRejected,
-    ua.uaerrors.BadSecurityModeRejected,
-    ua.uaerrors.BadSecurityChecksFailed,
-    ua.uaerrors.BadSecurityModeInsufficient,
-)
-_FULL = (
-    ua.uaerrors.BadTooManySessions,
-    ua.uaerrors.BadMaxConnectionsReached,
-    ua.uaerrors.BadTcpNotEnoughResources,
-)
 
 
 class Session(UaSession):  # type: ignore[misc]  # asyncua's classes are Any here
@@ -60,17 +47,46 @@ class Session(UaSession):  # type: ignore[misc]  # asyncua's classes are Any her
         """The link publishes."""
 
 
-def make_client(url: str, login: tuple[str, str] | None, timeout_ms: int) -> Any:
+class GuardedClient(Client):  # type: ignore[misc]  # asyncua's classes are Any here
+    """A client whose sessions are held against what was said unprotected (`security`).
+
+    ``server_expected`` is set by `security.protect`, None without security.
+    """
+
+    server_expected: Any = None
+
+    async def create_session(self) -> Any:
+        """See asyncua; also after a reconnection, where no session could be reactivated."""
+        result = await super().create_session()
+        if self.server_expected is not None:
+            check_session(self.server_expected, result, self.server_url.geturl())
+        return result
+
+    def _add_user_auth(self, params: Any, username: Any, password: Any) -> None:
+        super()._add_user_auth(params, username, password)
+        readable = params.UserIdentityToken.EncryptionAlgorithm is None
+        if readable and self.security_policy.Mode == ua.MessageSecurityMode.Sign:
+            raise LinkError(
+                f"{self.server_url.geturl()}: with mode: sign this server would have the password "
+                "sent readably",
+                "take mode: sign away, or let the server encrypt passwords",
+            )
+
+
+def make_client(endpoint: Endpoint) -> Any:
     """An asyncua client that is not connected yet.
 
-    The server is asked for its state every ``timeout_ms``; one that does not answer within it is
+    The server is asked for its state every ``timeout``; one that does not answer within it is
     taken as lost, and for as long again the session may be reactivated (the link watches that).
     """
+    options = endpoint.options
+    assert isinstance(options, LinkOptions)
+    url = endpoint.url
     parts = urlsplit(url)
     if parts.hostname and parts.port is None:
         url = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{DEFAULT_PORT}").geturl()
-    timeout_s = timeout_ms / 1000
-    client = Client(
+    timeout_s = options.timeout / 1000
+    client = GuardedClient(
         url,
         timeout=timeout_s,
         watchdog_intervall=timeout_s,
@@ -84,19 +100,43 @@ def make_client(url: str, login: tuple[str, str] | None, timeout_ms: int) -> Any
     client.session_timeout = SESSION_TIMEOUT_MS
     client.uaclient.session = Session(client.uaclient)
     client.nodes = Shortcuts(client.uaclient.session)
-    if login is not None:
-        client.set_user(login[0])
-        client.set_password(login[1])
+    if endpoint.identity is not None:
+        client.user_certificate, client.user_private_key = _identity(endpoint)
+    elif endpoint.login is not None:
+        client.set_user(endpoint.login[0])
+        client.set_password(endpoint.login[1])
     return client
 
 
-async def connect(client: Any, url: str, login: tuple[str, str] | None, timeout_ms: int) -> None:
+def _identity(endpoint: Endpoint) -> tuple[Any, Any]:
+    identity = endpoint.identity
+    assert identity is not None
+    try:
+        if identity.certificate.lstrip().startswith(b"-----BEGIN"):
+            certificate = x509.load_pem_x509_certificate(identity.certificate)
+        else:
+            certificate = x509.load_der_x509_certificate(identity.certificate)
+        if identity.key.lstrip().startswith(b"-----BEGIN"):
+            return certificate, serialization.load_pem_private_key(identity.key, None)
+        return certificate, serialization.load_der_private_key(identity.key, None)
+    except (ValueError, TypeError) as error:
+        raise LinkError(
+            f"{endpoint.url}: certificate and key of the login cannot be read",
+            "both are PEM files, the key without a password",
+        ) from error
+
+
+async def connect(client: Any, endpoint: Endpoint) -> None:
     """Open connection, channel and session; whatever goes wrong becomes a `LinkError`."""
     try:
+        await protect(client, endpoint)
         await client.connect()
     except (OSError, TimeoutError, ua.UaError) as error:
         await close(client)
-        raise await _explained(error, url, login, timeout_ms) from error
+        raise await explained(error, endpoint, SESSION_TIMEOUT_MS) from error
+    except LinkError:
+        await close(client)
+        raise
 
 
 def token(client: Any) -> str:
@@ -132,84 +172,3 @@ async def close(client: Any) -> None:
     if transport is not None:
         await asyncio.sleep(0)  # let what fits leave
         transport.abort()  # a dead peer would keep an unsent close for minutes
-
-
-def fault_text(error: BaseException) -> str:
-    """One line that names an error: the StatusCode's name where there is one."""
-    if isinstance(error, ua.UaStatusCodeError):
-        return str(ua.StatusCode(error.code).name)
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    text = " ".join(str(error).split())[:_LONGEST_FAULT]
-    return text or type(error).__name__
-
-
-async def _explained(
-    error: BaseException, url: str, login: tuple[str, str] | None, timeout_ms: int
-) -> LinkError:
-    who = f"user {login[0]!r}" if login else "an anonymous user"
-    if isinstance(error, ConnectionRefusedError):
-        return LinkError(
-            f"{url}: connection refused",
-            "the device answers, but no OPC UA server listens there: is it switched on in the "
-            "PLC, and is the port right?",
-        )
-    if isinstance(error, TimeoutError):
-        return LinkError(
-            f"{url}: no answer within {timeout_ms} ms",
-            "is the address right, the device on, the port open in the firewall?",
-        )
-    if isinstance(error, socket.gaierror):
-        return LinkError(f"{url}: host name not known", "check the name, or write the IP address")
-    if isinstance(error, _BAD_LOGIN):
-        remedy = (
-            "check user and password, and that this user may log in at the OPC UA server"
-            if login
-            else "the server may not allow anonymous users: write login: {user, password}"
-        )
-        return LinkError(f"{url}: the server refused {who} ({fault_text(error)})", remedy)
-    if isinstance(error, _BAD_SECURITY) or "No matching endpoints" in str(error):
-        offered = await _offered(url, timeout_ms)
-        listed = f"; it offers {offered}" if offered else ""
-        return LinkError(
-            f"{url}: the server offers no endpoint without security{listed}",
-            "protected sessions are not built in this version: allow security policy None at "
-            "the server, on a network that may be trusted",
-        )
-    if isinstance(error, _FULL):
-        return LinkError(
-            f"{url}: the server accepts no further session ({fault_text(error)})",
-            "close other clients; sessions of a client that was killed end by themselves, "
-            f"ours after {SESSION_TIMEOUT_MS // 1000} s",
-        )
-    if isinstance(error, ConnectionError):
-        return LinkError(
-            f"{url}: the connection was closed while the session was opened ({fault_text(error)})",
-            "is it an OPC UA server that listens there?",
-        )
-    if isinstance(error, ua.UaStatusCodeError):
-        return LinkError(
-            f"{url}: the server refused the session ({fault_text(error)})",
-            "look into the server's log: it knows why",
-        )
-    return LinkError(f"{url}: {fault_text(error)}", "check the address and the network")
-
-
-async def _offered(url: str, timeout_ms: int) -> str:
-    """The security policies and modes that the server offers, or nothing if it will not say."""
-    client = Client(url, timeout=timeout_ms / 1000)
-    try:
-        async with asyncio.timeout(timeout_ms / 1000):
-            endpoints = await client.connect_and_get_server_endpoints()
-    except Exception:  # noqa: BLE001  only decorates a message
-        return ""
-    finally:
-        client.disconnect_socket()
-    kinds = sorted(
-        {
-            f"{(endpoint.SecurityPolicyUri or '').rpartition('#')[2]} "
-            f"({endpoint.SecurityMode.name.rstrip('_')})"
-            for endpoint in endpoints
-        }
-    )
-    return ", ".join(kinds)

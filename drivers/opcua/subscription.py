@@ -7,27 +7,23 @@ lost or the connection was replaced. A number that the server no longer has ends
 session reads everything anew. Sequence numbers of OPC 10000-4, 5.14.1 and 7.26.
 """
 
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from asyncua import ua
 
-from drivers.driver import Clock, Device, DeviceDown, DeviceUp, Event, LinkError
+from drivers.driver import Clock, Device, Event, LinkError
 from drivers.opcua.config import DeviceOptions
+from drivers.opcua.failures import fault_text
 from drivers.opcua.items import Items
-from drivers.opcua.session import fault_text
-from drivers.opcua.values import Columns
-from mappings.batch import Batch
+from drivers.opcua.presence import Presence
 
 KEEP_ALIVE_MS = 5_000  # a subscription without news says so this often
 LIFETIME_MS = 60_000  # the server drops one that nobody asks for
 SILENT_KEEP_ALIVES = 2.5
 
 _LAST_NUMBER = 0xFFFF_FFFF  # after it comes 1
-
-_log = logging.getLogger(__name__)
 
 
 def steps_ahead(number: int, expected: int) -> int:
@@ -60,27 +56,20 @@ class DeviceSubscription:
         self.fetched_again = 0
         self.taken: list[int] = []
         self._options = options
-        self._tags = device.tags
         self._session = session
-        self._now_ms = now_ms
         self._items = Items(device, session)
-        self._columns = Columns(
-            device.name, device.tags, clock=options.time, max_skew_ms=options.max_skew
-        )
+        self._presence = Presence(device, self._items.reading, now_ms)
         self._expected = 1
-        self._unreported = set(range(len(device.tags)))
-        self._up = False
-        self._reason = ""
 
     @property
     def incomplete(self) -> bool:
         """Whether the server refuses some items, so that `retry` has something to do."""
-        return bool(self._items.refused)
+        return bool(self._items.reading.refused)
 
     @property
     def overflows(self) -> int:
         """Values that came marked with a loss in the server's queue."""
-        return self._columns.overflows
+        return self._presence.overflows
 
     async def create(self, namespaces: Sequence[str]) -> list[Event]:
         """Create subscription and items; what is wrong with items is in the events."""
@@ -105,11 +94,13 @@ class DeviceSubscription:
         self.identifier = granted.SubscriptionId
         keep_alive_ms = granted.RevisedPublishingInterval * max(granted.RevisedMaxKeepAliveCount, 1)
         self.silence_s = SILENT_KEEP_ALIVES * max(keep_alive_ms, 100.0) / 1000
-        return self._answered(await self._items.create(self.identifier, namespaces), namespaces)
+        refused = await self._items.create(self.identifier, namespaces)
+        return self._presence.refused(refused, namespaces)
 
     async def retry(self, namespaces: Sequence[str]) -> list[Event]:
         """Ask again for the items that were refused, or whose node went away."""
-        return self._answered(await self._items.retry(self.identifier, namespaces), namespaces)
+        refused = await self._items.retry(self.identifier, namespaces)
+        return self._presence.refused(refused, namespaces)
 
     async def take(self, result: Any, events: list[Event]) -> None:
         """Add to ``events`` what a PublishResult means, after anything that is missing before it.
@@ -130,6 +121,7 @@ class DeviceSubscription:
             while self._expected != number:
                 await self._fetch_expected(events)
             self._read(message, events)
+        self._presence.vouch(events)
 
     async def _fetch_expected(self, events: list[Event]) -> None:
         """Republish: the notification that is due, out of the server's memory."""
@@ -155,75 +147,12 @@ class DeviceSubscription:
         self.taken.append(message.SequenceNumber)
         for part in message.NotificationData:
             if isinstance(part, ua.DataChangeNotification):
-                batch = self._columns.batch(part.MonitoredItems, self._now_ms())
-                if batch is not None:
-                    events.append(batch)
-                    self._note(batch)
+                self._presence.take(part.MonitoredItems, events)
             elif isinstance(part, ua.StatusChangeNotification) and part.Status.value:
                 raise LinkError(
                     f"{self.device}: the server ended the subscription ({part.Status.name})",
                     "its program may have changed, or it has restarted; a new session follows",
                 )
-        if self._columns.mismatches:
-            self._say_mismatches()
-        self._come_up(events)
-
-    def _note(self, batch: Batch) -> None:
-        if not self._up:
-            self._unreported.difference_update(batch.points)
-        if batch.natives is not None:
-            self._items.note(batch.points, batch.natives)
-
-    def _come_up(self, events: list[Event]) -> None:
-        if not self._up and not self._unreported:
-            self._up = True
-            events.append(DeviceUp(self.device))
-
-    def _answered(self, refused: dict[int, int], namespaces: Sequence[str]) -> list[Event]:
-        """What it means that items were asked for and some, newly, are refused."""
-        events: list[Event] = []
-        if refused:
-            events.append(self._columns.bad(refused, self._now_ms()))
-        # Down as a whole: the rows are not written for what runs there now.
-        nothing_there = self._items.all_refused and bool(self._items.missing)
-        if self._items.missing:
-            self._say_missing(namespaces, events, down=nothing_there and not self._up)
-        if not nothing_there:
-            self._unreported.difference_update(self._items.refused)
-            self._come_up(events)
-        return events
-
-    def _say_missing(self, namespaces: Sequence[str], events: list[Event], *, down: bool) -> None:
-        reason = (
-            f"the server has no namespace {' or '.join(self._items.missing)}; "
-            f"it has {', '.join(namespaces)}"
-        )
-        if reason == self._reason:
-            return
-        self._reason = reason
-        remedy = (
-            "compare with namespaces: in the plant file; after a restart a PLC may still be "
-            "loading its program, so this is asked again"
-        )
-        if down:
-            events.append(DeviceDown(self.device, reason, remedy))
-        else:
-            _log.warning("%s: %s; %s", self.device, reason, remedy)
-
-    def _say_mismatches(self) -> None:
-        """Once per point and session, so that a changed PLC program does not look like silence."""
-        for point, sent in self._columns.mismatches.items():
-            tag = self._tags[point]
-            _log.warning(
-                "%s: %s at %s is %s on the server, the row says %s; it is BAD until the row is "
-                "mended",
-                self.device,
-                tag.name,
-                tag.address,
-                sent,
-                tag.wire_type,
-            )
-        self._columns.mismatches.clear()
 
 
 def _not_called(_result: Any) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from drivers.driver import Device, DeviceUp, Endpoint, Event, Link, LinkError
+from drivers.driver import Device, DeviceUp, Endpoint, Event, Fresh, Link, LinkError
 from drivers.opcua.config import DeviceOptions, LinkOptions
 from drivers.opcua.driver import OPCUA
 from mappings.batch import Batch, Value
@@ -54,13 +55,18 @@ def endpoint(
     *,
     login: tuple[str, str] | None = None,
     timeout_ms: int = 1_000,
+    pki_folder: Path | None = None,
+    **options: Any,
 ) -> Endpoint:
     return Endpoint(
         name="line",
         url=url,
-        options=LinkOptions(security="insecure", timeout=timeout_ms),
+        options=LinkOptions.model_validate(
+            {"security": "insecure", "timeout": timeout_ms, **options}
+        ),
         devices=tuple(Device(name=d.name, options=d.options, tags=d.tags) for d in devices),
         login=login,
+        pki_folder=pki_folder,
     )
 
 
@@ -71,12 +77,15 @@ class Log:
         self.events: list[Event] = []
         self.values: dict[tuple[str, int], list[tuple[Value, int, int, int]]] = {}
         self.up: list[str] = []
+        self.fresh: list[Fresh] = []
         self.end: BaseException | None = None
 
     def take(self, event: Event) -> None:
         self.events.append(event)
         if isinstance(event, DeviceUp):
             self.up.append(event.device)
+        if isinstance(event, Fresh):
+            self.fresh.append(event)
         if not isinstance(event, Batch):
             return
         size = len(event)

@@ -53,7 +53,6 @@ def test_reads(text, namespace, kind, identifier):
         ("s8;i=1", "E422"),
         (";i=1", "E422"),
         ("ns=x;i=1", "E422"),
-        ("/s7:Chiller/s7:Speed", "E423"),
         ("i=", "E424"),
         ("i=-1", "E424"),
         ("i=4294967296", "E424"),

@@ -13,22 +13,28 @@ def refused(model, keys):
     return error
 
 
-def test_insecure_must_be_said():
-    assert LinkOptions.model_validate({"security": "insecure"}).timeout == 4_000
+def test_security_is_on_unless_somebody_says_otherwise():
+    link = LinkOptions.model_validate({})
+    assert (link.security, link.mode, link.timeout) == ("best", "sign_and_encrypt", 4_000)
+    assert LinkOptions.model_validate({"security": "insecure"}).security == "insecure"
+    assert LinkOptions.model_validate({"security": "Basic256Sha256", "mode": "sign"}).mode == "sign"
 
 
-@pytest.mark.parametrize("keys", [{}, {"security": "Basic256Sha256"}, {"security": "none"}])
-def test_anything_else_is_refused_because_it_is_not_built(keys):
-    error = refused(LinkOptions, keys)
-    assert error["type"] == "E430"
-    assert error["loc"] == ("security",)
-    assert "security: insecure" in error["ctx"]["remedy"]
+@pytest.mark.parametrize("word", ["none", "None", "", "Basic256", "Basic128Rsa15"])
+def test_other_words_and_broken_policies_are_refused(word):
+    assert refused(LinkOptions, {"security": word})["loc"] == ("security",)
+
+
+def test_a_mode_of_nothing_is_refused():
+    error = refused(LinkOptions, {"security": "insecure", "mode": "sign"})
+    assert (error["type"], error["loc"]) == ("E430", ("mode",))
 
 
 def test_defaults_of_a_device():
     device = DeviceOptions.model_validate({})
     assert (device.publish_interval, device.queue, device.time) == (500, AUTO, "source")
     assert (device.read, device.max_skew, device.namespaces) == ("subscribe", 60_000, {})
+    assert (device.backfill, device.uncertain) == ("history", "good")
 
 
 def test_texts_are_read_by_their_keys():
@@ -52,7 +58,9 @@ def test_texts_are_read_by_their_keys():
         ({"publish_interval": "1h"}, "publish_interval"),
         ({"queue": "0"}, "queue"),
         ({"queue": "many"}, "queue"),
-        ({"read": "poll"}, "read"),
+        ({"read": "history"}, "read"),
+        ({"backfill": "yes"}, "backfill"),
+        ({"uncertain": "stale"}, "uncertain"),
         ({"time": "plc"}, "time"),
         ({"namespaces": {"a;b": "urn:x"}}, "namespaces"),
         ({"namespaces": {"ns=0": "urn:x"}}, "namespaces"),

@@ -5,7 +5,7 @@ import sys
 
 from drivers.opcua.config import DeviceOptions
 from drivers.opcua.driver import OPCUA, WIRE_TYPES
-from drivers.opcua.values import VARIANT_TYPES
+from drivers.opcua.variants import VARIANT_TYPES
 from mappings.tags import Tag
 
 OPTIONS = DeviceOptions(namespaces={"s7": "urn:s7"})

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from asyncua import ua
 
-from drivers.opcua.values import BAD_NO_DATA, BAD_TYPE_MISMATCH, VARIANT_TYPES, Columns
+from drivers.opcua.values import Columns
+from drivers.opcua.variants import BAD_NO_DATA, BAD_TYPE_MISMATCH, VARIANT_TYPES
 from mappings.quality import BAD, GOOD
 from mappings.tags import Tag
 
