@@ -7,10 +7,11 @@ relative to the folder of the plant file. What commands and rules may do stands 
 `mappings.plant.permissions`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from mappings.plant.permissions import CLOSED, Commands, Rule
 from mappings.plant.problems import Place
 from mappings.tags import Metric, Tag
 
@@ -189,6 +190,51 @@ class LinkDefinition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebDefinition:
+    """The status page: where it listens, what it shows, and who may see it.
+
+    ``users`` are references to passwords by name.
+    """
+
+    host: str
+    port: int
+    pages: tuple[str, ...]
+    certificate: Certificate | None = None
+    users: dict[str, Secret] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayBroker:
+    """A broker that the relay reads from or sends to."""
+
+    name: str
+    servers: tuple[str, ...]
+    login: Login | None = None
+    certificate: Certificate | None = None
+    tls: Tls = Tls()
+    primary_host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayDefinition:
+    """What passes from the site's broker to others.
+
+    ``nodes`` are patterns ``GROUP/NODE``, ``rename`` such patterns with what they become;
+    ``topics`` are filter, direction (``up`` or ``down``) and most hops. ``births_rate`` limits
+    births, ``commands`` lets those of hosts pass.
+    """
+
+    source: RelayBroker
+    targets: tuple[RelayBroker, ...]
+    nodes: tuple[str, ...]
+    rename: dict[str, str] = field(default_factory=dict)
+    host_proxy: str = ""
+    topics: tuple[tuple[str, str, int], ...] = ()
+    births_rate: float = 20.0
+    commands: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
     """The whole plant file.
 
@@ -202,6 +248,10 @@ class Plant:
     pki_folder: str = "/var/lib/tagbridge/pki"
     place: PlaceDefinition = PlaceDefinition()
     uns: tuple[UnsDefinition, ...] = ()
+    commands: Commands = CLOSED
+    rules: tuple[Rule, ...] = ()
+    web: WebDefinition | None = None
+    relay: RelayDefinition | None = None
     log_level: str = "info"
     log_format: str = "console"
 

@@ -56,7 +56,7 @@ class DevicesReader:
         self.report = report
         self.drafts: list[DeviceDraft] = []
         self.complete = True
-        """Whether all names of devices are known."""
+        """Whether all names of devices and of their rows are known."""
         self._names: dict[str, DeviceDraft] = {}
 
     def read(self, node: Node | None) -> list[DeviceDraft]:
@@ -74,6 +74,7 @@ class DevicesReader:
 
     def _entry(self, name: str, key: Scalar, value: Mapping, path: str) -> None:
         meant = self._unknown_keys(value, path)
+        self.complete &= not meant
         template = self.equipment.templates.find(value.get("template"), path, self.report)
         found: Instances | None = None
         missed: set[str] = set()
@@ -84,7 +85,8 @@ class DevicesReader:
             if found is None:
                 self.complete = False
                 return
-            missed = tell_unused(found, used, name, template, self.report)
+            if template is not None or value.get("template") is None:
+                missed = tell_unused(found, used, name, template, self.report)
         known = scopes(found, template, None, missed, key.spot, self.report)
         for instance, values, inner in known:
             with self.report.instance():
@@ -139,14 +141,20 @@ class DevicesReader:
             assert draft.driver is not None
             name = f"{draft.path}.{draft.driver.name}"
             warn_of_missing(draft.block, name, self.secret_is_there, report)
+        self.complete &= template is not None or value.get("template") is None
         if template is None and not {*value.entries, *meant} & {"tags", "equipment", "template"}:
             remedy = "add tags: [{name: …, address: …, type: …}]"
             report.add("E104", draft.spot, f"{draft.path}: key 'tags' is missing", remedy)
+            self.complete = False
             return
         link = draft.link.name if draft.link is not None else ""
         rows = Rows(draft.name, draft.driver, draft.options, report, link)
-        given = self._rows(draft, value, template, values, inner)
+        before = report.errors
+        given = list(self._rows(draft, value, template, values, inner))
+        self.complete &= report.errors == before
         draft.tags, draft.metrics, draft.places = rows.read(given, self.scans)
+        draft.named = rows.named
+        self.complete &= len(draft.named) == len(given)
 
     def _rows(
         self,
@@ -224,7 +232,8 @@ class DevicesReader:
             elif isinstance(block, Mapping) and isinstance(below, Mapping):
                 block = Mapping(block.spot, below.entries | block.entries)
         assert block is not None
-        self.blocks.read(draft, name, key, block)
+        whole = template is not None or value.get("template") is None
+        self.blocks.read(draft, name, key, block, whole=whole)
 
 
 def placed(block: PlaceBlock, above: PlaceDefinition) -> PlaceDefinition:

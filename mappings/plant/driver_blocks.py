@@ -35,6 +35,8 @@ class DeviceDraft:
     tags: list[Tag] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
+    """The names of all rows, of wrong ones too."""
 
 
 class BlockReader:
@@ -50,8 +52,13 @@ class BlockReader:
         self.drivers = drivers
         self.report = report
 
-    def read(self, draft: DeviceDraft, name: str, key: Place, block: Node) -> None:
-        """Read the block of driver ``name``, whose key stands at ``key``."""
+    def read(
+        self, draft: DeviceDraft, name: str, key: Place, block: Node, *, whole: bool = True
+    ) -> None:
+        """Read the block of driver ``name``, whose key stands at ``key``.
+
+        It is not ``whole`` where a template is missing: then no key is said to be.
+        """
         driver = draft.driver = self.drivers[name]
         draft.block_spot = key
         path = f"{draft.path}.{name}"
@@ -61,7 +68,10 @@ class BlockReader:
             return
         draft.block = block
         of_link, of_device = link_keys(driver), keys_of(driver.device_model)
-        meant = unknown_keys(block, [*of_device, *of_link, "link"], path, self.report)
+        known = [*of_device, *of_link, "link"]
+        meant = unknown_keys(block, known, path, self.report)
+        if not whole:
+            meant.update(known)
         link, endpoint = block.get("link"), block.get("endpoint")
         if link is not None and endpoint is not None:
             seen = f"{path}: an endpoint and a link"

@@ -178,7 +178,8 @@ class EquipmentReader:
                 found = self.instances.read(node, path, values, used, template)
                 if found is None:
                     return
-                meant = tell_unused(found, used, name, template, self.report)
+                if template is not None or entry.get("template") is None:
+                    meant = tell_unused(found, used, name, template, self.report)
         own = entry.get("defaults")
         for instance, scope, inner in scopes(found, template, values, meant, key.spot, self.report):
             spot = instance.spot if instance else key.spot

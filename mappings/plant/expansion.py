@@ -36,7 +36,8 @@ def filled_text(text: str, values: Values, spot: Place, report: Report) -> str:
     try:
         return fill(text, values)
     except WrongPlaceholderError as wrong:
-        report.add(wrong.code, spot, wrong.seen, wrong.remedy)
+        if wrong.code:
+            report.add(wrong.code, spot, wrong.seen, wrong.remedy)
         report.closed.add(spot)
         return text
 
@@ -92,7 +93,8 @@ class FilledRow:
             try:
                 changed[column] = fill(text, values)
             except WrongPlaceholderError as wrong:
-                report.add(wrong.code, self._row.spot_of(column), wrong.seen, wrong.remedy)
+                if wrong.code:
+                    report.add(wrong.code, self._row.spot_of(column), wrong.seen, wrong.remedy)
                 lost.add(column)
         if changed or lost:
             cells = {**self._row.cells, **changed}

@@ -14,7 +14,7 @@ from mappings.errors import nearest
 from mappings.plant.blocks import read_block, wrong_shape
 from mappings.plant.expansion import Values, filled_text
 from mappings.plant.nodes import Mapping, Node, Scalar, Sequence
-from mappings.plant.placeholders import NAME
+from mappings.plant.placeholders import LOST, NAME
 from mappings.plant.problems import Place, Report
 from mappings.plant.scalars import WholeNumber
 from mappings.plant.schema import Block
@@ -218,12 +218,22 @@ def scopes(
     misspelling has been told: that they are missing follows.
     """
     instances = found.items if found is not None else [None]
+    if template is not None and found is not None:
+        absent = [
+            p.name
+            for p in template.parameters.values()
+            if p.default is None and p.name not in (*found.heads, *(outer or ()), *meant)
+        ]
+        for name in absent if found.items else ():
+            seen = f"template {template.name!r} needs {name}, and no instance says it"
+            report.add("E543", spot, seen, f"write it under instances: {{{name}: …}}")
+        meant = {*meant, *absent}
     for instance in instances:
         own = {**(outer or {}), **(instance.values if instance else {})}
         with report.instance():
             inner = _parameters(template, own, instance, meant, spot, report) if template else None
         filling = instance is not None or outer is not None or template is not None
-        yield instance, ({**(inner or {}), **own} if filling else None), inner
+        yield instance, ({**own, **(inner or {})} if filling else None), inner
 
 
 def _parameters(
@@ -240,16 +250,16 @@ def _parameters(
         if text is None:
             text = parameter.default
             if text is None:
-                text = "0"  # stands in, so that the rest is judged as well
+                text = LOST
                 if name not in meant:
                     place = instance.spot_of(name) if instance else spot
                     seen = f"template {template.name!r} needs {name}, and nothing says it"
                     report.add("E543", place, seen, f"write it under instances: {{{name}: …}}")
-        elif not parameter.fits(text):
+        elif text != LOST and not parameter.fits(text):
             place = instance.spot_of(name) if instance else spot
             seen = f"{name}: {text!r} is no {parameter.kind}"
             remedy = f"template {template.name!r} declares {name}: {parameter.kind}"
             report.add("E544", place, seen, remedy)
-            text = "0"
-        found[name] = text.strip()
+            text = LOST
+        found[name] = text.strip(" \t")
     return found

@@ -23,8 +23,15 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _LARGEST = 10**30  # more digits than anything in a plant has
 
 
+LOST = "\0"
+"""Stands for a value that was told to be wrong: what it would fill is lost, without a word."""
+
+
 class WrongPlaceholderError(Exception):
-    """A placeholder that cannot be filled: code, what was seen, and the remedy."""
+    """A placeholder that cannot be filled: code, what was seen, and the remedy.
+
+    The code is empty if the reason has been told already.
+    """
 
     def __init__(self, code: str, seen: str, remedy: str) -> None:
         super().__init__(seen)
@@ -137,6 +144,8 @@ def _value(placeholder: Placeholder, values: Pairs[str, str]) -> str:
     for name in sorted(placeholder.names):
         if name not in values:
             raise unknown(name, values)
+        if values[name] == LOST:
+            raise WrongPlaceholderError("", f"{name} is wrong", "")
     plain = placeholder.plain
     if plain is not None:
         return values[plain]

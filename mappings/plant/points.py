@@ -69,6 +69,8 @@ class Rows:
         self.driver = driver
         self.options = options
         self.report = report
+        self.named: list[str] = []
+        """The names of all rows that have one, of wrong ones too."""
 
     def read(
         self, given: Iterable[tuple[Row, Defaults]], scans: ScanTimes
@@ -78,6 +80,7 @@ class Rows:
         for row, defaults in given:
             with self.report.instance():
                 read.append((row, read_row(row, scans, defaults, self.report)))
+        self.named = [point.name for row, point in read if "name" in row.cells]
         self._judge(read)
         _check_names(self.device, read, self.report)
         right = [(r, p.tag, p.metric) for r, p in read if p.tag and p.metric]

@@ -1,8 +1,7 @@
 """Problems: what is wrong in a plant file, where, what was expected, and what to type next.
 
 A wrong configuration is a list, never an exception: all problems are told at once, each cause
-once. Codes that begin with E stop, with W warn; `CODES` is their only list, and a code that once
-meant something never means anything else.
+once. Codes are listed in `mappings.plant.codes`.
 """
 
 from collections import Counter
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import NamedTuple
+
+from mappings.plant.codes import next_of
 
 
 class Place(NamedTuple):
@@ -43,135 +44,6 @@ def column_letter(number: int) -> str:
         number, rest = divmod(number - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters
-
-
-CODES: dict[str, str] = {
-    # E1xx: the text, its structure, its words
-    "E101": "not YAML",
-    "E102": "a key twice in one mapping",
-    "E103": "unknown key",
-    "E104": "a required key is missing",
-    "E105": "a list, a mapping or one value where another of these is expected",
-    "E106": "a key without a value",
-    "E107": "an anchor or alias",
-    "E108": "a YAML tag",
-    "E109": "a second document",
-    "E110": "the file cannot be read",
-    "E111": "the file is not UTF-8",
-    "E112": "not one of the words that this key knows",
-    "E113": "not a number",
-    "E114": "not a duration, or one without unit",
-    "E115": "a value out of its range",
-    "E116": "not a size, or one without unit",
-    "E117": "not a rate",
-    "E118": "neither yes nor no",
-    "E119": "a value that its block refuses",
-    "E120": "not a format number",
-    "E121": "a plant file of a newer format",
-    "E122": "a file that includes itself",
-    "E123": "an include that matches nothing",
-    "E124": "a section that belongs into the plant file",
-    "E125": "a name in two files",
-    "E127": "a pattern of names that cannot work",
-    "E151": "a device or row that the plant does not have",
-    "E152": "a raw value that its row cannot have",
-    # E2xx: how the parts hang together
-    "E202": "no such file",
-    "E203": "not the address of a broker",
-    "E204": "not an endpoint of any driver",
-    "E205": "no such link",
-    "E206": "a unit id twice on one link",
-    "E207": "an endpoint or a link of another driver",
-    "E209": "a device needs exactly one driver block",
-    "E210": "a device needs an endpoint or a link, and not both",
-    "E211": "two connections to one endpoint",
-    "W212": "a link that no device uses",
-    "E213": "no device",
-    "E214": "no destination",
-    "W215": "no device is in service",
-    "E216": "a key of the link at a device that shares one",
-    "E218": "no driver is installed",
-    "E217": "a link and a device with an endpoint of its own have one name",
-    # E3xx: tables and rows
-    "E301": "a table without rows",
-    "E302": "a column twice in one table",
-    "E303": "unknown column",
-    "E304": "a cell without a header",
-    "E305": "a date where a number or a text was meant",
-    "E306": "a quote that does not end where the cell ends",
-    "E307": "two styles of numbers in one table",
-    "E308": "a cell that is too long, or with characters that nobody sees",
-    "E309": "not a workbook that can be read",
-    "E310": "no such sheet, or not said which",
-    "E311": "an error where a value was meant",
-    "E312": "merged cells",
-    "E313": "a formula without a stored value",
-    "E314": "a table that is too large",
-    "W315": "hidden rows, columns or sheets",
-    # E4xx: addresses, told by the drivers
-    # E5xx: what a row means
-    "E501": "no such scan",
-    "E502": "scaling of something that is no number",
-    "E503": "a deadband of something that is no number",
-    "E504": "a deadband in % without range",
-    "E505": "a column of an instance table that is used nowhere",
-    "E506": "one of low and high without the other",
-    "E507": "low is not below high",
-    "E508": "a range of something that is no number",
-    "E509": "a published type that cannot hold every value",
-    "E510": "unknown type",
-    "E511": "a property that the product publishes itself",
-    "W514": "a limit that can never be reached",
-    "E541": "unknown placeholder",
-    "E542": "a placeholder that cannot be filled",
-    "E543": "a parameter that no instance says",
-    "E544": "a value that its parameter refuses",
-    "E545": "no such template",
-    "E546": "a template that contains itself",
-    "E547": "instances that are none, or too many",
-    "E548": "two instances of one name",
-    "E549": "a parameter that cannot stand in braces",
-    # E6xx: identity
-    "E602": "a name that cannot be published",
-    "E603": "a reserved name",
-    "E604": "a metric twice in one device",
-    "E605": "a metric that is a folder too",
-    "E606": "an id twice in one device",
-    "E607": "one edge node at two destinations",
-    "E608": "not a Sparkplug id",
-    "W609": "a dot in a Sparkplug id",
-    "E610": "names that differ only in case",
-    "E611": "a destination whose name is no folder name",
-    # E7xx: security
-    "E701": "a secret in plain text",
-    "W705": "a secret that is not there",
-}
-"""The codes of the reader itself; a driver's own are listed with its grammar."""
-
-
-_PAGES = {
-    "addresses": ("E401", "E404", "E405", "E406", "E407", "E410", "E411"),
-    "columns": ("E303",),
-    "commands": ("E702", "E703", "E704"),
-    "conditions": ("E208", "E221"),
-    "identity": ("E602", "E603", "E605", "E606", "E607", "E608", "W609", "E610", "E611"),
-    "instances": ("E505", "E541", "E542", "E543", "E544", "E546", "E547", "E548", "E549"),
-    "order": ("E409",),
-    "types": ("E510",),
-    "units": ("E521", "E522"),
-}
-_NEXT = {
-    "E101": "tagbridge check {file}",
-    "E202": "tagbridge check {plant}",
-    "E205": "tagbridge schema links",
-    "E545": "tagbridge schema templates",
-    "E604": "tagbridge check {plant} --metrics",
-} | {code: f"tagbridge explain {page}" for page, codes in _PAGES.items() for code in codes}
-
-
-def next_of(code: str) -> str:
-    """The command to type next after a problem; ``{plant}``, ``{file}`` and ``{code}`` in it."""
-    return _NEXT.get(code, "tagbridge explain {code}")
 
 
 def shell_word(text: str) -> str:
@@ -217,6 +89,8 @@ class Report:
     """What the user called the plant: the folder or the file; empty: the file."""
     closed: set[Place] = field(default_factory=set)
     """Places of values that are no values at all: what else is said there follows from that."""
+    errors: int = 0
+    """How many errors have been found, repetitions included."""
     _problems: list[Problem] = field(default_factory=list)
     _repeats: Counter[int] = field(default_factory=Counter)
     _known: dict[tuple[str, Place, int], int] = field(default_factory=dict)
@@ -240,7 +114,7 @@ class Report:
     @property
     def stops(self) -> bool:
         """Whether there is an error among them."""
-        return any(problem.stops for problem in self._problems)
+        return self.errors > 0
 
     def __len__(self) -> int:
         """How many have been found, repetitions included: whether it grew tells if all was well."""
@@ -253,11 +127,15 @@ class Report:
         one of the code.
         """
         if place in self.closed:
+            first = self._known.get((code, place, 1))
+            if first is not None and self._here is not None:
+                self._repeats[first] += 1
             return
         if place.header == "":  # a column is named once, whatever number of rows it has
             if (code, place, 0) in self._known:
                 return
             self._known[code, place, 0] = len(self._problems)
+        self.errors += code.startswith("E")
         if self._here is not None:
             self._here[code, place] += 1
             key = (code, place, self._here[code, place])

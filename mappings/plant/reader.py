@@ -7,6 +7,7 @@ what is wrong in one hides nothing in another. What merely follows from a proble
 from collections.abc import Mapping as Pairs
 
 from mappings.plant.blocks import entries, read_block, unknown_keys, wrong_shape
+from mappings.plant.commands import CommandsReader, check_selections
 from mappings.plant.connections import running_links
 from mappings.plant.defaults import DefaultReader, read_defaults
 from mappings.plant.definitions import PlaceDefinition, Plant
@@ -18,13 +19,16 @@ from mappings.plant.files import NO_FILES, Files, Shelf
 from mappings.plant.grammar import Grammar
 from mappings.plant.includes import Gathered, check_part, gather, is_part
 from mappings.plant.links import LinkDraft, read_links
+from mappings.plant.metric_names import MetricNames
 from mappings.plant.nodes import Mapping, Node, Scalar, parse
+from mappings.plant.permissions import Commands, Rule
 from mappings.plant.problems import Problem, Report, in_order
 from mappings.plant.rows import Defaults
+from mappings.plant.rules import RulesReader
 from mappings.plant.scans import ScanTimes, time_of
-from mappings.plant.schema import FORMAT, SECTIONS, PkiBlock, PlaceBlock
+from mappings.plant.schema import FORMAT, SECTIONS, PlaceBlock
 from mappings.plant.secrets import SecretCheck, warn_of_missing
-from mappings.plant.sections import read_logging, read_outbox
+from mappings.plant.sections import read_logging, read_outbox, read_pki, read_relay, read_web
 from mappings.plant.sheets import Sheets
 from mappings.plant.templates import Templates, read_templates
 from mappings.plant.undone import warn_of_undone
@@ -123,9 +127,7 @@ class _Reader:
         place = self._place()
         destinations, uns = read_destinations(root, self.meant, report)
         outbox, logging = read_outbox(root, report), read_logging(root, report)
-        pki = PkiBlock()
-        if (node := root.get("pki")) is not None:
-            pki = read_block(PkiBlock, node, "pki", report) or pki
+        web, relay, pki = read_web(root, report), read_relay(root, report), read_pki(root, report)
         scans = self._scans()
         plain = Defaults(scan_ms=scans.times[NORMAL])
         defaults = read_defaults(root.get("defaults"), "defaults", scans, plain, report)
@@ -140,6 +142,9 @@ class _Reader:
         check_between(devices, report)
         self._unused(links, devices)
         self._missing_devices(devices)
+        complete = reader.complete and self._readable("devices")
+        names = MetricNames(devices, {}, complete=complete)
+        commands, rules = self._permissions(names)
         self._secrets()
         warn_of_undone(root, report)
         return Plant(
@@ -147,12 +152,40 @@ class _Reader:
             place=place,
             destinations=destinations,
             uns=uns,
+            commands=commands,
+            rules=rules,
+            web=web,
+            relay=relay,
             outbox=outbox,
             links=running_links(links, devices),
             log_level=logging.level,
             log_format=logging.format,
             pki_folder=pki.folder,
         )
+
+    def _permissions(self, names: MetricNames) -> tuple[Commands, tuple[Rule, ...]]:
+        """The commands and rules: who may write what, and who does it by himself."""
+        root, report = self.root, self.report
+        check_selections(root.get("destinations"), names, report)
+        rules_reader = RulesReader(names, report)
+        rules = rules_reader.read(root.get("rules"))
+        before = report.errors
+        commands = CommandsReader(
+            names, self._names_of("destinations"), self._names_of("rules"), report
+        ).read(root.get("commands"))
+        complete = report.errors == before and "commands" not in self.meant
+        rules_reader.check_allowed(commands, complete=complete)
+        if root.get("rules") is not None and not commands.is_open and complete:
+            seen = "rules: the gate is closed, none of them can write"
+            remedy = "write commands: {gate: open, allow: […]}, or remove the rules"
+            report.add("W228", root.key_spot("rules"), seen, remedy)
+        return commands, rules
+
+    def _names_of(self, section: str) -> list[str] | None:
+        node = self.root.get(section)
+        if not self._readable(section):
+            return None
+        return list(node.entries) if isinstance(node, Mapping) else []
 
     def equipment(self, templates: Templates, scans: ScanTimes) -> EquipmentReader:
         """The reader of rows."""
@@ -219,6 +252,15 @@ class _Reader:
 
     def _secrets(self) -> None:
         """Warn of secrets that are not there; those of devices are told with their blocks."""
+        relay = self.root.get("relay")
+        if isinstance(relay, Mapping):
+            brokers = {"relay.from": relay.get("from")}
+            targets = relay.get("to")
+            if isinstance(targets, Mapping):
+                brokers |= {f"relay.to.{name}": node for name, (_, node) in targets.entries.items()}
+            for path, broker in brokers.items():
+                if broker is not None:
+                    warn_of_missing(broker, path, self.secret_is_there, self.report)
         for section in ("destinations", "links"):
             node = self.root.get(section)
             for name, (_, value) in node.entries.items() if isinstance(node, Mapping) else ():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from mappings.plant.blocks import entries, one_of, read_block, suggestion, unknown_key, wrong_shape
 from mappings.plant.nodes import Mapping, Node, Scalar
-from mappings.plant.placeholders import NAME
+from mappings.plant.placeholders import LOST, NAME
 from mappings.plant.problems import Place, Report
 from mappings.plant.scalars import Text
 from mappings.plant.schema import Block
@@ -115,7 +115,7 @@ def _read_parameters(template: Template, path: str, report: Report) -> None:
 
 
 def _parameter(name: str, value: Node, path: str, report: Report) -> Parameter:
-    lenient = Parameter(name, "text", "")
+    lenient = Parameter(name, "text", LOST)
     default: str | None = None
     if isinstance(value, Scalar) and not value.empty:
         kind, spot = value.text, value.spot

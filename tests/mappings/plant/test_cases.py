@@ -4,7 +4,8 @@ import pytest
 
 from drivers.registry import load_drivers
 from mappings.plant.cases import run_cases
-from mappings.plant.problems import CODES, Report
+from mappings.plant.codes import CODES
+from mappings.plant.problems import Report
 from mappings.plant.reader import read_plant
 
 PLANT = """\

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from mappings.plant.problems import CODES, Report
+from mappings.plant.codes import CODES
+from mappings.plant.problems import Report
 from mappings.plant.tables.reader import read_table
 from tests.support.workbooks import Cell, workbook
 
