@@ -10,8 +10,7 @@ from collections.abc import Mapping as Pairs
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from mappings.errors import nearest
-from mappings.plant.blocks import read_block, wrong_shape
+from mappings.plant.blocks import read_block, suggestion, wrong_shape
 from mappings.plant.expansion import Values, filled_text
 from mappings.plant.nodes import Mapping, Node, Scalar, Sequence
 from mappings.plant.placeholders import LOST, NAME
@@ -50,6 +49,8 @@ class Instances:
 
     items: list[Instance]
     heads: dict[str, Place]
+    used: AbstractSet[str] = frozenset()
+    """The names that the entry itself asks for."""
 
 
 class InstanceReader:
@@ -88,6 +89,7 @@ class InstanceReader:
             found = self._table(node, used, template)
         if found is None:
             return None
+        found.used = used
         for instance in found.items:
             for column, text in list(instance.values.items()):
                 if outer is not None:
@@ -195,7 +197,7 @@ def tell_unused(
     for column, place in found.heads.items():
         if column in known or (template is not None and not template.complete):
             continue
-        word = nearest(column, [name for name in known if name not in found.heads])
+        word = suggestion(column, known, found.heads)
         meant |= {word} if word else set()
         where = f"{entry!r}" + (f" or template {template.name!r}" if template else "")
         hint = f"did you mean {word!r}? " if word else ""
@@ -231,9 +233,32 @@ def scopes(
     for instance in instances:
         own = {**(outer or {}), **(instance.values if instance else {})}
         with report.instance():
+            if found is not None and instance is not None:
+                own |= _left_out(found, instance, template, own, meant, report)
             inner = _parameters(template, own, instance, meant, spot, report) if template else None
         filling = instance is not None or outer is not None or template is not None
         yield instance, ({**own, **(inner or {})} if filling else None), inner
+
+
+def _left_out(
+    found: Instances,
+    instance: Instance,
+    template: Template | None,
+    values: Pairs[str, str],
+    meant: AbstractSet[str],
+    report: Report,
+) -> dict[str, str]:
+    """What an instance leaves out that its entry asks for, and no template has a default for."""
+    lost = {}
+    declared = template.parameters if template is not None else {}
+    for column in found.heads:
+        if column not in values and column not in declared:
+            lost[column] = LOST
+            if column in found.used and column not in meant:
+                seen = f"no {column} for this instance"
+                remedy = f"write it, or take {{{column}}} out of the entry"
+                report.add("E543", instance.spot_of(column), seen, remedy)
+    return lost
 
 
 def _parameters(

@@ -97,7 +97,9 @@ def parse(text: str, file: str, report: Report) -> Node | None:
         code, (line, column), seen, remedy = problem
         report.add(code, Place(file, line, column), seen, remedy)
         return None
-    builder = _Builder(file, report)
+    lines = text.splitlines() or [""]
+    end = Place(file, len(lines), len(lines[-1]) + 1)
+    builder = _Builder(file, end, report)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             if not builder.take(event):
@@ -117,8 +119,9 @@ def parse(text: str, file: str, report: Report) -> Node | None:
 class _Builder:
     """Puts events together to a tree."""
 
-    def __init__(self, file: str, report: Report) -> None:
+    def __init__(self, file: str, end: Place, report: Report) -> None:
         self.file = file
+        self.end = end
         self.report = report
         self.root: Node | None = None
         self.documents = 0
@@ -211,4 +214,5 @@ class _Builder:
     def _spot(self, event: yaml.Event) -> Place:
         mark = event.start_mark
         assert mark is not None  # only events made by hand have none
-        return Place(self.file, mark.line + 1, mark.column + 1)
+        # What is missing at the end is missing in the last line, not below it.
+        return min(Place(self.file, mark.line + 1, mark.column + 1), self.end)

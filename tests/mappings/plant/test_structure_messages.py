@@ -128,6 +128,10 @@ CASES = [
         "template 'pump' needs n, and nothing says it", "write it under instances: {n: …}",
     ),
     Case(
+        "E543", "plant.yaml", "{panel: Lauter, unit: 12}", "¦{panel: Lauter}",
+        "no unit for this instance", "write it, or take {unit} out of the entry",
+    ),
+    Case(
         "E543", "plant.yaml", "instances: pumps.csv}", "instances: [{pump: A}]}",
         "template 'pump' needs n, and no instance says it", "write it under instances: {n: …}",
     ),
