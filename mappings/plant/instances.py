@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from mappings.plant.blocks import read_block, suggestion, wrong_shape
 from mappings.plant.expansion import Values, filled_text
 from mappings.plant.nodes import Mapping, Node, Scalar, Sequence
-from mappings.plant.placeholders import LOST, NAME
+from mappings.plant.placeholders import LOST, NAME, Doubtful
 from mappings.plant.problems import Place, Report
 from mappings.plant.scalars import WholeNumber
 from mappings.plant.schema import Block
@@ -237,7 +237,10 @@ def scopes(
                 own |= _left_out(found, instance, template, own, meant, report)
             inner = _parameters(template, own, instance, meant, spot, report) if template else None
         filling = instance is not None or outer is not None or template is not None
-        yield instance, ({**own, **(inner or {})} if filling else None), inner
+        scope = {**own, **(inner or {})} if filling else None
+        if template is not None and not template.complete:
+            inner, scope = Doubtful(inner or {}), Doubtful(scope or {})
+        yield instance, scope, inner
 
 
 def _left_out(

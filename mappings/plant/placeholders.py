@@ -27,6 +27,16 @@ LOST = "\0"
 """Stands for a value that was told to be wrong: what it would fill is lost, without a word."""
 
 
+class Doubtful(dict[str, str]):
+    """Values of which some could not be read: whatever is not there is lost, not unknown."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        return LOST
+
+
 class WrongPlaceholderError(Exception):
     """A placeholder that cannot be filled: code, what was seen, and the remedy.
 

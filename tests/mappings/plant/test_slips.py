@@ -23,18 +23,29 @@ EXAMPLE = (EXAMPLES / "two-protocols.yaml").read_text()
 # Every key of the language, so that a slip can be made in each of them.
 EVERY_KEY = """\
 tagbridge: 1
+place: {enterprise: E, site: S, area: A, line: L, cell: C}
 edge_node: {group: G, name: n, diagnostics: full}
 destinations:
   scada:
-    servers: [mqtt://a]
+    servers: [mqtts://a]
     login: {user: u, password: "${env:X}"}
+    tls: {ca: ca.pem}
+    protocol: mqtt-3.1.1
     keep_alive: 10s
     client_id: x
-    backlog: {rate: 5000/s}
+    backlog: {rate: 5000/s, order: live-first}
     delivery_check: birth
-    sparkplug: {aliases: stable}
+    select: {metrics: ["**"], classes: [critical], min_interval: 1s}
+    sparkplug: {aliases: stable, primary_host: h, server_dwell: 30s, host_state: "3.0",
+      templates: flat, bad_values: last, metric_names: "{metric}"}
     edge_node: {name: m}
-outbox: {folder: /x, max_size: 4 GiB, commit_interval: 50ms, durability: normal}
+  mes:
+    servers: [mqtts://b]
+    login: {certificate: c.pem, key: "${env:X}"}
+    uns: {topic: "{device}/{metric}", qos: {routine: 0, important: 1, critical: 2},
+      retain: none, expiry: 1h, command_topic: "x/{metric}"}
+outbox: {folder: /x, max_size: 4 GiB, commit_interval: 50ms, durability: normal, max_age: 30d,
+  when_full: evict-oldest}
 scans: {fast: 200ms}
 defaults: {deadband: 0, max_silence: 10min, scan: fast}
 links:
@@ -44,6 +55,7 @@ devices:
   A:
     in_service: yes
     description: words
+    place: {area: X}
     defaults: {scan: fast}
     modbus: {link: mcc, unit: 1, word_order: ABCD, forbidden: ["holding:9"]}
     tags:
@@ -53,9 +65,38 @@ devices:
   B:
     opcua: {link: plc, namespaces: {s7: "urn:s7"}}
     tags: [{name: A, address: i=1, type: bool}]
+    equipment:
+      "P{k}":
+        description: words
+        template: pump
+        defaults: {scan: fast}
+        instances: {k: 1..2}
+templates:
+  pump:
+    parameters: {k: {type: integer, default: 1}}
+    description: words
+    defaults: {scan: fast}
+    tags: [{name: S, address: "s={k}", type: bool}]
+commands:
+  gate: open
+  max_age: 5s
+  readback: 2s
+  arming: 10min
+pki: {folder: /x}
+web: {listen: "127.0.0.1:8440", pages: [status], tls: {certificate: c.pem, key: "${env:X}"},
+  users: {bob: "${env:X}"}}
 logging: {level: info, format: console}
+relay:
+  from: {servers: [mqtts://a], login: {user: u, password: "${env:X}"}, tls: {ca: c.pem}}
+  to: {hq: {servers: [mqtt://b], primary_host: h}}
+  nodes: ["a/*"]
+  rename: {"a/*": "b/*"}
+  host_proxy: h
+  topics: [{filter: o/#, direction: down, max_hops: 1}]
+  births: 20/s
+  commands: {gate: closed}
 """
-NAMES = {"scada", "fast", "mcc", "plc", "A", "B", "s7"}
+NAMES = {"scada", "mes", "fast", "mcc", "plc", "A", "B", "s7", "pump", "k", "hq", "bob"}
 NEIGHBOURS = "qwertyuiopasdfghjklzxcvbnm"
 
 
@@ -130,6 +171,7 @@ def misspelt(word: str, chance: random.Random) -> str:
 def test_a_misspelt_key_is_recognised() -> None:
     plant, problems = read_plant(EVERY_KEY, "plant.yaml", GRAMMARS)
     assert plant is not None, [str(problem) for problem in problems]
+    assert {problem.code[:2] for problem in problems} == {"W8"}, "checked, not done yet"
     keys = [m for m in re.finditer(r"(\w+):(?=\s)", EVERY_KEY) if m[1] not in NAMES]
     known = {match[1] for match in keys}
     assert len(keys) > 60
@@ -159,4 +201,5 @@ def test_a_misspelt_key_is_one_problem() -> None:
             continue
         text = EVERY_KEY[: match.start()] + word + word[-1] + EVERY_KEY[match.end(1) :]
         _, problems = read_plant(text, "plant.yaml", GRAMMARS)
+        problems = [problem for problem in problems if not problem.code.startswith("W8")]
         assert len(problems) == 1, (word, [str(problem) for problem in problems])
