@@ -22,7 +22,7 @@ from bridge.cli.secrets import SecretError, resolve
 from drivers.driver import Driver
 from drivers.registry import DriverWarning, load_drivers
 from mappings.plant.definitions import Login, Plant, Secret
-from mappings.plant.files import decoded
+from mappings.plant.files import Files, decoded
 from mappings.plant.problems import Problem, Report
 from mappings.plant.reader import read_plant
 
@@ -81,12 +81,21 @@ def load_plant(path: Path) -> Plant:
     return plant
 
 
-def read(path: Path) -> tuple[Plant | None, list[Problem]]:
-    """The plant of a file or folder, and its problems; a file that cannot be read is one."""
+def plant_file(path: Path) -> Path:
+    """The file that a path means: itself, or the plant file of a folder."""
+    return path / PLANT_FILE if path.is_dir() else path
+
+
+def read(path: Path, files: Files | None = None) -> tuple[Plant | None, list[Problem]]:
+    """The plant of a file or folder, and its problems; a file that cannot be read is one.
+
+    ``files`` is what it is read from, if not the disk.
+    """
+    files = files or OnDisk()
     drivers = _drivers()
-    file = path / PLANT_FILE if path.is_dir() else path
+    file = plant_file(path)
     report = Report(str(file), str(path))
-    text = _text(file, path, report)
+    text = _text(file, path, files, report)
     if text is None:
         return None, report.problems
     folder = file.parent
@@ -102,7 +111,7 @@ def read(path: Path) -> tuple[Plant | None, list[Problem]]:
         text,
         str(file),
         drivers,
-        files=OnDisk(),
+        files=files,
         called=str(path),
         secret_is_there=secret_is_there,
     )
@@ -141,10 +150,10 @@ def _drivers() -> Mapping[str, Driver]:
     return drivers
 
 
-def _text(file: Path, given: Path, report: Report) -> str | None:
+def _text(file: Path, given: Path, files: Files, report: Report) -> str | None:
     """The text of a plant file; None with a problem in the report."""
     try:
-        raw = OnDisk().read(str(file))
+        raw = files.read(str(file))
     except FileNotFoundError:
         if given.is_dir():
             there = ", ".join(sorted(found.name for found in given.glob("*.y*ml"))[:5])

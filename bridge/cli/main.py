@@ -161,6 +161,31 @@ def simulate(
 
 
 @app.command()
+def tidy(
+    plant: PlantPath,
+    *,
+    write: Annotated[bool, typer.Option("--write", help="Do it, not only show it.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="End with 1 if it is untidy.")] = False,
+) -> None:
+    """Show, or mend, small disorder in the files of a plant; never what they mean."""
+    from bridge.cli.tidy import tidy as run_tidy
+
+    raise typer.Exit(run_tidy(plant, write=write, check=check))
+
+
+@app.command()
+def migrate(
+    plant: PlantPath,
+    *,
+    write: Annotated[bool, typer.Option("--write", help="Do it, not only show it.")] = False,
+) -> None:
+    """Show, or do, what makes a plant of an older format one of today's."""
+    from bridge.cli.migrate import migrate as run_migrate
+
+    raise typer.Exit(run_migrate(plant, write=write))
+
+
+@app.command()
 def watch(
     broker: Annotated[str, typer.Argument(metavar="BROKER", help="mqtt://host[:port]")],
     *,
