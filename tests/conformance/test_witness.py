@@ -191,7 +191,6 @@ def test_data_by_name():
     assert [(m["name"], m["alias"], m["value"]) for m in answer["metrics"]] == [
         (metric.name, None, as_json(value))
         for metric, (_, value) in zip(METRICS, COLUMNS, strict=True)
-        for metric, (_, value) in zip(METRICS, COLUMNS, strict=True)
     ]
 
 
