@@ -18,7 +18,7 @@ def registry() -> Any:
     # Loading it takes 0.4 s, and most plants convert nothing.
     import pint  # noqa: PLC0415
 
-    made = pint.UnitRegistry(None, non_int_type=Fraction, on_redefinition="ignore")
+    made: Any = pint.UnitRegistry(None, non_int_type=Fraction, on_redefinition="ignore")
     made.load_definitions(str(resources.files("pint") / "default_en.txt"))
     made.load_definitions(OWN_QUANTITIES.strip().splitlines())
     return made

@@ -24,10 +24,10 @@ from mappings.plant.placeholders import names_in
 from mappings.plant.points import Rows
 from mappings.plant.problems import Place, Report, beside
 from mappings.plant.rows import Defaults
-from mappings.plant.scans import ScanTimes
 from mappings.plant.schema import DeviceBlock, PlaceBlock
 from mappings.plant.secrets import SecretCheck, warn_of_missing
 from mappings.plant.templates import Template
+from mappings.plant.words import Words
 from mappings.tags import Device
 
 _KEYS = (*keys_of(DeviceBlock), "instances", "template", "defaults", "tags", "equipment")
@@ -40,7 +40,7 @@ class DevicesReader:
         self,
         blocks: BlockReader,
         equipment: EquipmentReader,
-        scans: ScanTimes,
+        words: Words,
         defaults: Defaults,
         place: PlaceDefinition,
         secret_is_there: SecretCheck,
@@ -49,7 +49,7 @@ class DevicesReader:
         self.blocks = blocks
         self.drivers: Grammars = blocks.drivers
         self.equipment = equipment
-        self.scans = scans
+        self.words = words
         self.defaults = defaults
         self.place = place
         self.secret_is_there = secret_is_there
@@ -147,12 +147,20 @@ class DevicesReader:
             report.add("E104", draft.spot, f"{draft.path}: key 'tags' is missing", remedy)
             self.complete = False
             return
-        link = draft.link.name if draft.link is not None else ""
-        rows = Rows(draft.name, draft.driver, draft.options, report, link)
+        link = draft.link
+        rows = Rows(
+            draft.name,
+            draft.driver,
+            draft.options,
+            report,
+            words=self.words,
+            link=link.name if link is not None else "",
+            link_options=link.options if link is not None else None,
+        )
         before = report.errors
         given = list(self._rows(draft, value, template, values, inner))
         self.complete &= report.errors == before
-        draft.tags, draft.metrics, draft.places = rows.read(given, self.scans)
+        draft.tags, draft.metrics, draft.places = rows.read(given)
         draft.named = rows.named
         self.complete &= len(draft.named) == len(given)
 

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from mappings.plant.broker_schema import DestinationBlock, EdgeNodeBlock, LinkLoginBlock
-from mappings.plant.columns import COLUMNS, DefaultCells
+from mappings.plant.columns import COLUMNS
+from mappings.plant.defaults import DEFAULTABLE
 from mappings.plant.grammar import Grammar, takes_login
 from mappings.plant.schema import (
     FORMAT,
@@ -26,6 +27,12 @@ from mappings.plant.schema import (
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CELL = {"type": ["string", "number", "boolean"]}
 _TEXT = {"type": "string"}
+_DEFAULTS = {
+    "type": "object",
+    "properties": dict.fromkeys(DEFAULTABLE, _CELL),
+    "patternProperties": {"^(property:|#)": _CELL},
+    "additionalProperties": False,
+}
 
 
 def editor_schema(drivers: Mapping[str, Grammar]) -> dict[str, Any]:
@@ -39,7 +46,7 @@ def editor_schema(drivers: Mapping[str, Grammar]) -> dict[str, Any]:
         "destinations": _named(made.of(DestinationBlock)),
         "outbox": made.of(OutboxBlock),
         "scans": _named(_TEXT),
-        "defaults": made.of(DefaultCells),
+        "defaults": _DEFAULTS,
         "enums": _named(_named(_CELL)),
         "units": _named(made.of(UnitBlock)),
         "links": _named(_any_of(_link(made, driver) for driver in drivers.values())),
@@ -127,7 +134,7 @@ def _device(
     row = {"type": "object", "properties": dict.fromkeys(COLUMNS, _CELL)}
     rows = {"anyOf": [_TEXT, {"type": "array", "items": {"anyOf": [_TEXT, row]}}]}
     keys["tags"] = rows
-    keys["defaults"] = made.of(DefaultCells)
+    keys["defaults"] = _DEFAULTS
     keys["template"] = _TEXT
     keys["instances"] = {"type": ["array", "object", "string"]}
     keys["equipment"] = _named({"type": "object"})

@@ -133,3 +133,60 @@ class WithLogin(Protocol):
 def takes_login(driver: Grammar) -> bool:
     """Whether links of a driver may have a ``login``."""
     return isinstance(driver, WithLogin) and driver.takes_login
+
+
+@runtime_checkable
+class WithScans(Protocol):
+    """A driver whose rows may not say how often they are read has this."""
+
+    @property
+    def takes_scans(self) -> bool:
+        """Whether a row may have a ``scan``."""
+        ...
+
+
+@runtime_checkable
+class WithArrays(Protocol):
+    """A driver that knows of addresses which can never be arrays has this."""
+
+    def may_be_array(self, tag: Tag) -> bool:
+        """Whether several values may be read there, although the address names none of them."""
+        ...
+
+
+@runtime_checkable
+class WithWrites(Protocol):
+    """A driver that cannot write everywhere has this."""
+
+    def is_writable(self, tag: Tag) -> bool:
+        """Whether a command may be meant for this address."""
+        ...
+
+
+@runtime_checkable
+class WithProbe(Protocol):
+    """A driver whose addresses can be looked at one by one has this."""
+
+    def probe(self, tag: Tag) -> str:
+        """The command that shows what is there, with ``{plant}`` and ``{device}`` in it."""
+        ...
+
+
+def takes_scans(driver: Grammar) -> bool:
+    """Whether rows of a driver may say how often they are read."""
+    return not isinstance(driver, WithScans) or driver.takes_scans
+
+
+def may_be_array(driver: Grammar, tag: Tag) -> bool:
+    """Whether a tag may be an array, although its address does not say so."""
+    return isinstance(driver, WithArrays) and driver.may_be_array(tag)
+
+
+def is_writable(driver: Grammar | None, tag: Tag) -> bool:
+    """Whether a command may be meant for a tag."""
+    return not isinstance(driver, WithWrites) or driver.is_writable(tag)
+
+
+def probe_command(driver: Grammar | None, tag: Tag) -> str:
+    """The command that shows what is at a tag's address, empty where there is none."""
+    return driver.probe(tag) if isinstance(driver, WithProbe) else ""

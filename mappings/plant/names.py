@@ -55,15 +55,17 @@ def check_metric_name(name: str) -> Fault | None:
     if "" in name.split("/"):
         remedy = "'/' stands between a folder and what is in it, never first, last or twice"
         return _fault("E602", f"metric {name!r} has a folder without a name", remedy)
-    if name.startswith("_"):
-        remedy = "names with a leading _ are kept for points that are read but not published"
-        return _fault("E602", f"metric {name!r} begins with '_'", remedy)
     top = name.split("/", 1)[0]
     for reserved in RESERVED_METRICS:
         if folded(top) == folded(reserved):
             remedy = "Sparkplug and the edge node use this name themselves; choose another"
             return _fault("E603", f"metric {name!r}: {reserved!r} is reserved", remedy)
     return _untidy("E602", f"metric {name!r}", name)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a point is read but not published: its name, or a folder of it, begins with ``_``."""
+    return name.startswith("_") or "/_" in name
 
 
 def check_destination_name(name: str) -> Fault | None:

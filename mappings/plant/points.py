@@ -14,18 +14,22 @@ from mappings.plant.grammar import Grammar
 from mappings.plant.names import folded
 from mappings.plant.nodes import Mapping, Scalar
 from mappings.plant.problems import Place, Report, Spot, beside
-from mappings.plant.rows import Defaults, Point, Row, read_row
-from mappings.plant.scans import ScanTimes
+from mappings.plant.references import resolved
+from mappings.plant.rows import Defaults, Point, Row, RowReader
+from mappings.plant.words import Words
 from mappings.tags import Device, Metric, Tag
+
+_OF_COLUMNS = {"E303", "E511"}  # the name of a column is wrong, whatever stands below it
 
 
 class InlineRow:
     """A row written as a mapping in the plant file."""
 
-    __slots__ = ("cells", "lost", "node")
+    __slots__ = ("cells", "folder", "lost", "node")
 
     def __init__(self, node: Mapping, report: Report) -> None:
         self.node = node
+        self.folder = ""
         self.cells: dict[str, str] = {}
         self.lost: set[str] = set()
         for column, (_, cell) in node.entries.items():
@@ -54,7 +58,10 @@ class InlineRow:
 
 
 class Rows:
-    """The rows of one device; without its driver or options they are judged by themselves only."""
+    """The rows of one device; without its driver or options they are judged by themselves only.
+
+    ``link`` is its name in messages, ``link_options`` are None where they could not be read.
+    """
 
     def __init__(
         self,
@@ -62,28 +69,36 @@ class Rows:
         driver: Grammar | None,
         options: BaseModel | None,
         report: Report,
+        *,
+        words: Words,
         link: str = "",
+        link_options: BaseModel | None = None,
     ) -> None:
         self.device = device
         self.link = link
         self.driver = driver
         self.options = options
         self.report = report
+        self.reader = RowReader(words, driver, link_options)
         self.named: list[str] = []
         """The names of all rows that have one, of wrong ones too."""
 
     def read(
-        self, given: Iterable[tuple[Row, Defaults]], scans: ScanTimes
+        self, given: Iterable[tuple[Row, Defaults]]
     ) -> tuple[list[Tag], list[Metric], list[Place]]:
         """The two halves of the rows that are right, and where they stand."""
         read: list[tuple[Row, Point]] = []
         for row, defaults in given:
-            with self.report.instance():
-                read.append((row, read_row(row, scans, defaults, self.report)))
+            point = self.reader.read(row, defaults)
+            if point.faults:
+                with self.report.instance():
+                    for fault in point.faults:
+                        self._tell(row, fault, None)
+            read.append((row, point))
         self.named = [point.name for row, point in read if "name" in row.cells]
         self._judge(read)
         _check_names(self.device, read, self.report)
-        right = [(r, p.tag, p.metric) for r, p in read if p.tag and p.metric]
+        right = resolved(read, self.report)
         tags, metrics = [tag for _, tag, _ in right], [metric for _, _, metric in right]
         return tags, metrics, [row.spot for row, _, _ in right]
 
@@ -112,6 +127,8 @@ class Rows:
 
     def _tell(self, row: Row, fault: Fault, other: Row | None) -> None:
         spot = row.spot_of(fault.field) if fault.field else row.spot
+        if fault.code in _OF_COLUMNS:
+            spot = row.head_of(fault.field)
         at = other.spot_of(fault.field) if other is not None else None
         tell_fault(fault, spot, self.report, device=self.device, link=self.link, other=at)
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping as Pairs
 from mappings.plant.blocks import entries, read_block, unknown_keys, wrong_shape
 from mappings.plant.commands import CommandsReader, check_selections
 from mappings.plant.connections import running_links
-from mappings.plant.defaults import DefaultReader, read_defaults
+from mappings.plant.defaults import DefaultReader
 from mappings.plant.definitions import PlaceDefinition, Plant
 from mappings.plant.destinations import read_destinations
 from mappings.plant.devices import DevicesReader, check_between, placed
 from mappings.plant.driver_blocks import BlockReader, DeviceDraft
+from mappings.plant.enums import read_enums
 from mappings.plant.equipment import EquipmentReader
 from mappings.plant.files import NO_FILES, Files, Shelf
 from mappings.plant.grammar import Grammar
@@ -23,18 +24,16 @@ from mappings.plant.metric_names import MetricNames
 from mappings.plant.nodes import Mapping, Node, Scalar, parse
 from mappings.plant.permissions import Commands, Rule
 from mappings.plant.problems import Problem, Report, in_order
-from mappings.plant.rows import Defaults
+from mappings.plant.rows import NO_DEFAULTS
 from mappings.plant.rules import RulesReader
-from mappings.plant.scans import ScanTimes, time_of
+from mappings.plant.scans import NORMAL, ScanTimes, time_of
 from mappings.plant.schema import FORMAT, SECTIONS, PlaceBlock
 from mappings.plant.secrets import SecretCheck, warn_of_missing
 from mappings.plant.sections import read_logging, read_outbox, read_pki, read_relay, read_web
 from mappings.plant.sheets import Sheets
 from mappings.plant.templates import Templates, read_templates
 from mappings.plant.undone import warn_of_undone
-
-NORMAL = "normal"
-"""The scan of rows that name none; 1 s unless ``scans:`` says otherwise."""
+from mappings.plant.words import Words, read_units
 
 
 def read_plant(
@@ -113,11 +112,11 @@ class _Reader:
 
     def part(self) -> None:
         """Check what can be checked of a part of a plant."""
-        self._scans()
+        words = self._words()
         read_links(self.root.get("links"), self.drivers, self.report)
         templates = self._templates()
         for template in templates.by_name.values():
-            self.equipment(templates, ScanTimes({}, complete=False)).check(template)
+            self.equipment(templates, words).check(template)
 
     def plant(self) -> Plant:
         """The plant; right only if there is no error in the report."""
@@ -128,22 +127,22 @@ class _Reader:
         destinations, uns = read_destinations(root, self.meant, report)
         outbox, logging = read_outbox(root, report), read_logging(root, report)
         web, relay, pki = read_web(root, report), read_relay(root, report), read_pki(root, report)
-        scans = self._scans()
-        plain = Defaults(scan_ms=scans.times[NORMAL])
-        defaults = read_defaults(root.get("defaults"), "defaults", scans, plain, report)
+        words = self._words()
+        reader = DefaultReader(words, report)
+        defaults = reader.read(root.get("defaults"), "defaults", None, NO_DEFAULTS)
         links = read_links(root.get("links"), self.drivers, report)
-        equipment = self.equipment(self._templates(), scans)
+        equipment = self.equipment(self._templates(), words)
         known = links if self._readable("links") else None
         blocks = BlockReader(known, self.drivers, report)
-        reader = DevicesReader(
-            blocks, equipment, scans, defaults, place, self.secret_is_there, report
+        devices_reader = DevicesReader(
+            blocks, equipment, words, defaults, place, self.secret_is_there, report
         )
-        devices = reader.read(root.get("devices"))
+        devices = devices_reader.read(root.get("devices"))
         check_between(devices, report)
         self._unused(links, devices)
         self._missing_devices(devices)
-        complete = reader.complete and self._readable("devices")
-        names = MetricNames(devices, {}, complete=complete)
+        complete = devices_reader.complete and self._readable("devices")
+        names = MetricNames(devices, words.enums.by_name, complete=complete)
         commands, rules = self._permissions(names)
         self._secrets()
         warn_of_undone(root, report)
@@ -187,9 +186,9 @@ class _Reader:
             return None
         return list(node.entries) if isinstance(node, Mapping) else []
 
-    def equipment(self, templates: Templates, scans: ScanTimes) -> EquipmentReader:
+    def equipment(self, templates: Templates, words: Words) -> EquipmentReader:
         """The reader of rows."""
-        defaults = DefaultReader(scans, self.report)
+        defaults = DefaultReader(words, self.report)
         return EquipmentReader(templates, self.sheets, defaults, self.report)
 
     def _templates(self) -> Templates:
@@ -210,6 +209,17 @@ class _Reader:
         elif not isinstance(written, Scalar) or written.text != str(FORMAT):
             shown = repr(written.text) if isinstance(written, Scalar) else "this"
             self.report.add("E120", written.spot, f"tagbridge: {shown} is no format", remedy)
+
+    def _words(self) -> Words:
+        """The scans, enums and units of the plant."""
+        root, report = self.root, self.report
+        units, complete = read_units(root.get("units"), report)
+        return Words(
+            scans=self._scans(),
+            enums=read_enums(root.get("enums"), complete=self._readable("enums"), report=report),
+            units=units,
+            units_complete=complete and self._readable("units"),
+        )
 
     def _scans(self) -> ScanTimes:
         scans: dict[str, int | None] = {NORMAL: 1_000}

@@ -1,49 +1,61 @@
 """Rows: one row, one point; its cells become a tag and a metric.
 
-A row comes as texts by column and knows the place of each, whoever has read it: an inline row
-today, a line of a table tomorrow. Columns are the same in both, and so is every check. What a
-cell is worth by itself is the model's affair; what cells mean together is told below it.
+A row comes as texts by column and knows the place of each, whoever has read it: an inline row, a
+line of a table, one of many instances of either. Columns are the same in all, and so is every
+check. What a cell says by itself is the affair of `mappings.plant.columns`; here it is seen what
+the cells say together.
 """
 
 from collections.abc import Mapping as Pairs
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Protocol
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel
 
-from mappings.datatypes import (
-    FLOATS,
-    INTEGERS,
-    NUMBERS,
-    TEXTS,
-    WIRE_TYPES,
-    DataType,
-    WireType,
-    integer_range,
-    wire_type,
-)
-from mappings.errors import nearest
+from mappings.datatypes import NUMBERS, TEXTS, DataType, WireType, array_of, element_of
+from mappings.errors import Fault
 from mappings.plant.blocks import suggestion
-from mappings.plant.columns import COLUMNS, METRIC_TYPES, PROPERTY, Cells, Deadband
-from mappings.plant.names import OWN_PROPERTIES, check_metric_name, folded
-from mappings.plant.problems import Report, Spot
-from mappings.plant.scans import ScanTimes, scan_time
-from mappings.tags import Metric, Tag, Unit
-
-# Integers that a float holds without rounding: the bits of its mantissa.
-_EXACT_BITS = {DataType.FLOAT: 24, DataType.DOUBLE: 53}
-
-_WIDTHLESS = {
-    "int": "int16, int32 or int64; INT in capitals is IEC's 16 bit",
-    "uint": "uint16, uint32 or uint64; UINT in capitals is IEC's 16 bit",
-    "word": "uint16, or WORD as IEC has it", "dword": "uint32, or DWORD as IEC has it",
-    "byte": "uint8, or BYTE as IEC has it", "float": "float32 or float64",
-    "real": "float32, or REAL as IEC has it", "double": "float64",
-    "integer": "int16, int32 or int64", "long": "int32 or int64", "short": "int16",
-}  # fmt: skip
+from mappings.plant.columns import (
+    COLUMNS,
+    LITERAL,
+    METRIC_TYPES,
+    NONE,
+    PROPERTY,
+    SAYS_NONE,
+    TYPE_NAMES,
+    Cells,
+    field_of,
+    read_cell,
+)
+from mappings.plant.enums import Texts
+from mappings.plant.findings import Findings
+from mappings.plant.grammar import (
+    Grammar,
+    is_writable,
+    may_be_array,
+    probe_command,
+    takes_scans,
+)
+from mappings.plant.invalids import invalid_of
+from mappings.plant.metric_types import EPOCHS, Line, Produced, is_time, raw_ends
+from mappings.plant.names import OWN_PROPERTIES, check_metric_name, folded, is_hidden
+from mappings.plant.problems import Spot
+from mappings.plant.ranges import (
+    check_range,
+    produced_ends,
+    read_clamp,
+    read_deadband,
+    warn_of_reach,
+)
+from mappings.plant.scalars import duration_text
+from mappings.plant.scaling import read_line, read_unit
+from mappings.plant.scans import NORMAL
+from mappings.plant.words import Words
+from mappings.plant.writing import read_writing
+from mappings.tags import NOTHING_INVALID, Invalid, Metric, Tag
 
 
 class Row(Protocol):
@@ -64,6 +76,11 @@ class Row(Protocol):
         """Columns whose cell is no text, told already."""
         ...
 
+    @property
+    def folder(self) -> str:
+        """The folder that names of other rows are looked for in first; ends with a slash."""
+        ...
+
     def spot_of(self, column: str) -> Spot:
         """Where a cell stands; of an empty one, where the row begins."""
         ...
@@ -73,281 +90,360 @@ class Row(Protocol):
         ...
 
 
-ANY_CHANGE = Deadband(0.0)
-_UNTOLD = {"name": "?", "address": "?", "type": "?"}  # stand in for required cells that are lost
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a row gets where it says nothing itself.
+    """What rows get where they say nothing themselves: texts by column.
 
-    A default deadband applies to the rows that it can apply to: numbers, and for percent those
-    with a range.
+    ``lost`` are columns whose default is wrong, told already.
     """
 
-    scan_ms: int | None = 1_000
-    deadband: Deadband = ANY_CHANGE
-    max_silence_ms: int = 0
+    cells: Pairs[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    lost: AbstractSet[str] = frozenset()
+
+
+NO_DEFAULTS = Defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """What was understood of a row.
 
-    ``tag`` is there when name, address, type and order can be read: enough for a driver to judge
-    them, whatever else is wrong; ``metric`` when the whole row is right.
+    ``tag`` is there when name, address, type, element and order can be read: enough for a driver
+    to judge them, whatever else is wrong; ``metric`` when the whole row is right. ``power`` and
+    ``readback`` name other rows of the device. ``faults`` are for whoever knows the places.
     """
 
     name: str
     id: str
     tag: Tag | None
     metric: Metric | None
+    power: str = ""
+    readback: str = ""
+    faults: list[Fault] = field(default_factory=list)
 
 
-def read_row(row: Row, scans: ScanTimes, defaults: Defaults, report: Report) -> Point:
-    """What a row says, with its problems in the report."""
-    own = {c: t for c, t in row.cells.items() if not c.startswith(("#", PROPERTY))}
-    lost = set(row.lost)
-    try:
-        cells = Cells.model_validate(own)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        lost |= _refused(details, row, own, report)
-        # What is wrong by itself is set aside, so that the rest of the row is judged as well.
-        kept = {c: t for c, t in own.items() if c in COLUMNS and c not in lost}
-        cells = Cells.model_validate(_UNTOLD | kept)
-    return _Reading(row, cells, lost, report).point(scans, defaults)
+_REQUIRED = ("name", "address", "type")
+_OWN_PROPERTIES = {folded(name): name for name in OWN_PROPERTIES}
 
 
-def _refused(
-    details: list[ErrorDetails], row: Row, own: Pairs[str, str], report: Report
-) -> set[str]:
-    """Report the cells that are wrong by themselves; the columns that are lost with them."""
-    lost: set[str] = set()
-    meant = set(row.lost)
-    for detail in details:
-        column = str(detail["loc"][0])
-        lost.add(column)
-        if detail["type"] == "extra_forbidden":
-            word = suggestion(column, COLUMNS, own)
-            meant |= {word} if word else set()
-            hint = f"did you mean {word!r}? " if word else f"columns: {', '.join(COLUMNS)}. "
-            remedy = f"{hint}To keep a column of your own, head it '# {column}'"
-            report.add("E303", row.head_of(column), f"unknown column {column!r}", remedy)
-    for detail in details:
-        column = str(detail["loc"][0])
-        given = detail.get("ctx", {})
-        if detail["type"] == "missing":
-            if column not in meant:
-                name = own.get("name", "this row")
-                report.add("E104", row.spot, f"{name}: no {column}", f"add {column}: …")
-        elif "seen" in given:
-            seen, remedy = f"{column}: {given['seen']}", str(given["remedy"])
-            report.add(detail["type"], row.spot_of(column), seen, remedy)
-        elif detail["type"] != "extra_forbidden":
-            report.add("E119", row.spot_of(column), f"{column}: {detail['msg']}", "see the samples")
-    return lost | meant
+class RowReader:
+    """Reads the rows of one device.
+
+    Without its driver or the options of its link they are judged by themselves only.
+    """
+
+    def __init__(self, words: Words, driver: Grammar | None, link: BaseModel | None) -> None:
+        self.words = words
+        self.driver = driver
+        self.link = link
+        self.scans = driver is None or takes_scans(driver)
+
+    def read(self, row: Row, defaults: Defaults) -> Point:
+        """What a row says, and what is wrong with it."""
+        without: set[str] = set()
+        while True:
+            reading = _Reading(self, row, defaults, without)
+            point = reading.point()
+            if not reading.findings.unfit - without:
+                return point
+            without |= reading.findings.unfit
 
 
 class _Reading:
-    """One row whose cells are right by themselves: what do they mean together?
+    """One row, seen with those of the defaults that may apply to it."""
 
-    What would be said of a lost column follows from its own problem, and is held back.
-    """
-
-    def __init__(self, row: Row, cells: Cells, lost: AbstractSet[str], report: Report) -> None:
+    def __init__(
+        self, reader: RowReader, row: Row, defaults: Defaults, without: AbstractSet[str]
+    ) -> None:
+        self.reader = reader
         self.row = row
-        self.cells = cells
+        self.cells = Cells()
+        self.properties: dict[str, str] = {}
+        lost = {*row.lost, *(defaults.lost - row.cells.keys())}
+        given = {c: t for c, t in defaults.cells.items() if t != NONE and c not in without}
+        defaulted = {column for column in given if column not in row.cells}
+        for column, text in row.cells.items():
+            if (
+                text != NONE
+                or column in SAYS_NONE
+                or (column in LITERAL and column not in defaults.cells)
+            ):
+                given[column] = text
+            else:
+                given.pop(column, None)
+        self.findings = Findings(given.get("name", "this row"), lost, defaulted)
         self.lost = lost
-        self.report = report
-        self.failed = bool(lost)
+        self._read_cells(given)
+        self.findings.failed |= bool(lost)
 
-    def refuse(self, code: str, column: str, seen: str, remedy: str) -> None:
-        self.failed = True
-        self.report.add(code, self.row.spot_of(column), seen, remedy)
+    def _read_cells(self, given: Pairs[str, str]) -> None:
+        cells, findings, lost = self.cells, self.findings, self.lost
+        for column, text in given.items():
+            if column in _COLUMN_SET:
+                found = read_cell(column, text)
+                if isinstance(found, Fault):
+                    lost.add(column)
+                    seen = found.seen if column == "type" else f"{column}: {found.seen}"
+                    findings.tell(found.code, column, seen, found.remedy)
+                else:
+                    setattr(cells, _FIELDS[column], found)
+            elif column.startswith(PROPERTY):
+                self._property(column, text)
+            elif not column.startswith("#"):
+                self._unknown(column, given)
+        for column in _REQUIRED:
+            if column not in given and column not in lost:
+                lost.add(column)
+                seen = f"{findings.name}: no {column}"
+                findings.tell("E104", "", seen, f"add {column}: …")
 
-    def point(self, scans: ScanTimes, defaults: Defaults) -> Point:
-        cells = self.cells
+    def _unknown(self, column: str, given: Pairs[str, str]) -> None:
+        word = suggestion(column, COLUMNS, given)
+        if word:
+            self.lost.add(word)
+        hint = f"did you mean {word!r}? " if word else f"columns: {', '.join(COLUMNS)}. "
+        remedy = f"{hint}To keep a column of your own, head it '# {column}'"
+        self.findings.tell("E303", column, f"unknown column {column!r}", remedy)
+
+    def _property(self, column: str, text: str) -> None:
+        name = column.removeprefix(PROPERTY).strip()
+        own = _OWN_PROPERTIES.get(folded(name))
+        if not name or own:
+            said = f"property {own} is published already" if own else "a property without name"
+            remedy = "choose another name: property:Loop number"
+            self.findings.tell("E511", column, f"{column!r}: {said}", remedy)
+        self.properties[name] = text
+
+    def point(self) -> Point:
+        """The tag and the metric, as far as they could be read."""
+        cells, findings = self.cells, self.findings
         identity = cells.id or cells.name
-        fault = check_metric_name(cells.name) if "name" not in self.lost else None
-        if fault is not None:
-            self.refuse(fault.code, "name", fault.seen, fault.remedy)
-        scan_ms = defaults.scan_ms
-        if cells.scan:
-            spot = self.row.spot_of("scan")
-            scan_ms = scan_time(cells.scan, scans, spot, cells.name, self.report)
-        properties = self._properties()
-        wire = self._wire_type() if "type" not in self.lost else None
-        if wire is None:
-            return Point(name=cells.name, id=identity, tag=None, metric=None)
-        tag = Tag(
+        if cells.name and (fault := check_metric_name(cells.name)) is not None:
+            findings.tell(fault.code, "name", fault.seen, fault.remedy)
+        scan_ms = self._scan()
+        wire = cells.type
+        if wire is None or "type" in findings.lost:
+            return Point(
+                name=cells.name, id=identity, tag=None, metric=None, faults=findings.faults
+            )
+        tag = self._tag(wire, scan_ms or 0)
+        metric, line = self._metric(tag, wire, identity, scan_ms)
+        readable = not findings.lost & {"name", "address", "order", "element"}
+        return Point(
             name=cells.name,
-            address=cells.address,
-            wire_type=wire.name,
-            order=cells.order,
-            scan_ms=scan_ms or 0,
+            id=identity,
+            tag=tag if readable else None,
+            metric=metric if not findings.failed and scan_ms is not None else None,
+            power=line.power,
+            readback=cells.readback if cells.readback not in {"", NONE, "same"} else "",
+            faults=findings.faults,
         )
-        datatype = self._datatype(wire)
-        if not self.lost & {"low", "high"}:
-            self._range(wire)
-        deadband = self._deadband(wire, defaults.deadband)
-        if self.lost & {"name", "address", "order"}:
-            return Point(name=cells.name, id=identity, tag=None, metric=None)
-        if self.failed or scan_ms is None or datatype is None:
-            return Point(name=cells.name, id=identity, tag=tag, metric=None)
-        silence = cells.max_silence
+
+    def _scan(self) -> int | None:
+        text = self.cells.scan
+        if text and not self.reader.scans:
+            remedy = "the sender decides how often: remove it"
+            self.findings.refuse("E528", "scan", "a scan of what is not polled", remedy)
+        found = self.reader.words.scans.find(text or NORMAL)
+        if isinstance(found, Fault):
+            self.findings.refuse(found.code, "scan", found.seen, found.remedy)
+            return None
+        return found
+
+    def _tag(self, wire: WireType, scan_ms: int) -> Tag:
+        """The tag; an array where address and element say so, or the published type does."""
+        cells, driver = self.cells, self.reader.driver
+        tag = Tag(
+            name=cells.name, address=cells.address, wire_type=wire.name, order=cells.order,
+            scan_ms=scan_ms, element=cells.element, access=cells.access,
+        )  # fmt: skip
+        array = driver is not None and bool(cells.address) and driver.is_array(tag)
+        wanted = cells.metric_type
+        if not array and wanted is not None and element_of(wanted) is not wanted:
+            array = True
+            if driver is not None and not may_be_array(driver, tag):
+                shown = TYPE_NAMES[wanted]
+                remedy = f"write {TYPE_NAMES[element_of(wanted)]}, or an address of an array"
+                self.findings.refuse("E531", "metric_type", f"{shown} of one value", remedy)
+        if not array:
+            return tag
+        return Tag(
+            name=cells.name, address=cells.address, wire_type=wire.name, order=cells.order,
+            scan_ms=scan_ms, element=cells.element, access=cells.access, array=True,
+        )  # fmt: skip
+
+    def _metric(
+        self, tag: Tag, wire: WireType, identity: str, scan_ms: int | None
+    ) -> tuple[Metric | None, Line]:
+        cells, findings, words = self.cells, self.findings, self.reader.words
+        plain = read_line(cells, wire, findings)
+        unit, line = read_unit(cells, wire, plain, words, findings)
+        texts = self._enum(tag, wire, line)
+        invalid = self._invalid(wire)
+        datatype, line = self._published(tag, wire, line, invalid, bool(texts))
+        numeric = wire.datatype in NUMBERS and element_of(datatype) in NUMBERS
+        no_number = "" if numeric else self._instead(wire, datatype)
+        ranged = check_range(cells, findings, no_number)
+        if ranged:
+            warn_of_reach(cells, wire, line, findings, probe_command(self.reader.driver, tag))
+        clamp = read_clamp(cells, findings, no_number, ranged=ranged)
+        deadband = read_deadband(
+            cells, findings, "an array" if tag.array else no_number, ranged=ranged
+        )
+        if cells.invert and wire.kind != "bool":
+            remedy = "only bool can be turned round: remove it"
+            findings.refuse("E517", "invert", f"{wire.name} cannot be inverted", remedy)
+        writing = read_writing(
+            cells, wire, line, findings, array=tag.array, limited=numeric and not texts,
+            is_writable=lambda: is_writable(self.reader.driver, tag),
+        )  # fmt: skip
+        stale_ms = self._times(tag, scan_ms)
+        if findings.failed or findings.unfit:
+            return None, line
         metric = Metric(
             id=identity,
             name=cells.name,
             datatype=datatype,
             raw=wire.datatype,
-            unit=Unit(text=cells.unit),
+            unit=unit,
             description=cells.description,
-            scale=cells.scale,
-            offset=cells.offset,
-            low=cells.low,
-            high=cells.high,
-            deadband=deadband,
-            max_silence_ms=defaults.max_silence_ms if silence is None else silence,
-            properties=properties,
+            invalid=invalid,
+            scale=line.scale,
+            offset=line.offset,
+            invert=cells.invert,
+            clamp=clamp,
+            enum=texts,
+            low=None if cells.low is None else float(cells.low),
+            high=None if cells.high is None else float(cells.high),
+            deadband=float(deadband),
+            max_silence_ms=cells.max_silence,
+            min_interval_ms=cells.min_interval,
+            stale_after_ms=stale_ms,
+            importance=cells.importance,
+            access=writing.access,
+            write_low=None if writing.low is None else float(writing.low),
+            write_high=None if writing.high is None else float(writing.high),
+            readback=writing.readback,
+            published=not is_hidden(cells.name),
+            properties=self.properties,
         )
-        return Point(name=cells.name, id=identity, tag=tag, metric=metric)
+        return metric, line
 
-    def _wire_type(self) -> WireType | None:
-        word = self.cells.type
-        found = wire_type(word)
-        if found is not None:
+    def _instead(self, wire: WireType, datatype: DataType) -> str:
+        """What the row has instead of a number, for messages."""
+        if wire.datatype in NUMBERS:
+            return TYPE_NAMES.get(datatype, wire.name)
+        return wire.name
+
+    def _enum(self, tag: Tag, wire: WireType, line: Line) -> Texts:
+        cells, findings = self.cells, self.findings
+        if not cells.enum:
+            return ()
+        found = self.reader.words.enums.find(cells.enum)
+        if isinstance(found, Fault):
+            findings.refuse(found.code, "enum", found.seen, found.remedy)
+            return ()
+        if found is None:
+            findings.failed = True
+            return ()
+        codes = [code for code, _ in found]
+        ends = (0, 1) if wire.kind == "bool" else raw_ends(wire)
+        reason, remedy = "", "remove it"
+        if tag.array:
+            reason = "an array has no enum"
+        elif ends is None or wire.kind in EPOCHS:
+            reason, remedy = f"{wire.name} has no codes", "only integers and bool have: remove it"
+        elif not line.same:
+            reason, remedy = "codes cannot be scaled", "remove the scale, or the enum"
+        elif not ends[0] <= min(codes) <= max(codes) <= ends[1]:
+            outside = next(code for code in codes if not ends[0] <= code <= ends[1])
+            reason = f"code {outside} does not fit {wire.name}"
+            remedy = f"its codes lie between {ends[0]} and {ends[1]}"
+        if reason:
+            more = () if line.same else ("scale", "offset")
+            findings.refuse("E519", "enum", reason, remedy, *more)
+            return ()
+        return found
+
+    def _invalid(self, wire: WireType) -> Invalid:
+        found = invalid_of(self.cells.invalid, wire)
+        if isinstance(found, Invalid):
             return found
-        if word in _WIDTHLESS:
-            seen = f"type {word!r} does not say its width"
-            self.refuse("E510", "type", seen, f"write {_WIDTHLESS[word]}")
-            return None
-        meant = nearest(word, WIRE_TYPES)
-        hint = f"did you mean {meant!r}?" if meant else f"types: {', '.join(WIRE_TYPES)}"
-        self.refuse("E510", "type", f"unknown type {word!r}", hint)
-        return None
+        remedy = "write raw values, as they are before scaling, or remove it"
+        seen = f"invalid: {found} is no raw value of {wire.name}"
+        self.findings.refuse("E523", "invalid", seen, remedy)
+        return NOTHING_INVALID
 
-    def _datatype(self, wire: WireType) -> DataType | None:
-        """What the metric is published as."""
-        cells = self.cells
-        scaled = cells.scale != 1 or cells.offset != 0 or bool(self.lost & {"scale", "offset"})
-        if scaled and wire.datatype not in NUMBERS:
-            if self.lost & {"scale", "offset"}:
-                return None
-            column = "scale" if cells.scale != 1 else "offset"
-            seen = f"{cells.name}: {wire.name} cannot be scaled"
-            self.refuse("E502", column, seen, "only numbers have scale and offset: remove them")
-            return None
-        if cells.scale == 0:
-            seen = f"{cells.name}: scale 0 makes every value the same"
-            self.refuse("E115", "scale", seen, "write another scale, or leave it out")
-            return None
-        if not cells.metric_type:
-            return DataType.DOUBLE if scaled else wire.datatype
-        wanted = METRIC_TYPES.get(cells.metric_type)
-        if wanted is None:
-            meant = nearest(cells.metric_type, METRIC_TYPES)
-            hint = f"did you mean {meant!r}? " if meant else ""
-            seen = f"{cells.name}: unknown metric_type {cells.metric_type!r}"
-            remedy = f"{hint}one of {', '.join(METRIC_TYPES)}"
-            self.refuse("E112", "metric_type", seen, remedy)
-            return None
-        if (wanted is DataType.DOUBLE) if scaled else _holds(wanted, wire.datatype):
-            return wanted
-        given = f"scaled {wire.name}" if scaled else wire.name
-        fits = [n for n, t in METRIC_TYPES.items() if _holds(t, wire.datatype)]
-        remedy = f"write {'Double' if scaled else ' or '.join(fits)}, or leave metric_type out"
-        seen = f"{cells.name}: {cells.metric_type} cannot hold every value of {given}"
-        self.refuse("E509", "metric_type", seen, remedy)
-        return None
+    def _published(
+        self, tag: Tag, wire: WireType, line: Line, invalid: Invalid, texts: bool
+    ) -> tuple[DataType, Line]:
+        """The published type, and the line to it: a DateTime is in milliseconds."""
+        cells, findings = self.cells, self.findings
+        wanted = cells.metric_type
+        element = None if wanted is None else element_of(wanted)
+        if wire.kind == "epoch_s" and element in {None, DataType.DATETIME}:
+            line = line.then(Fraction(1_000), Fraction(0))
+        limits = (invalid.below, invalid.above)
+        ends, whole = produced_ends(wire, line, cells, limits, cells.clamp)
+        produced = Produced(wire, line, ends, whole, texts)
+        lost = findings.lost & {"scale", "offset", "raw_low", "raw_high", "low", "high", "enum"}
+        if lost:
+            return wire.datatype, line
+        if element is None:
+            element = produced.default()
+            if not produced.fits(element) and is_time(wire):
+                self._refuse_type("DateTime", produced, tag)
+        elif wanted is not None and tag.array and wanted is element:
+            shown = TYPE_NAMES.get(array_of(element) or element, "")
+            remedy = f"write {shown}, or leave metric_type out"
+            seen = f"{TYPE_NAMES[wanted]} cannot hold an array"
+            findings.refuse("E509", "metric_type", seen, remedy)
+        elif not produced.fits(element):
+            self._refuse_type(TYPE_NAMES[element], produced, tag)
+        if not tag.array:
+            return element, line
+        whole_type = array_of(element)
+        if whole_type is None:
+            remedy = "Sparkplug has no arrays of them: name one element"
+            findings.refuse("E531", "type", f"an array of {wire.name}", remedy)
+            return element, line
+        return whole_type, line
 
-    def _range(self, wire: WireType) -> None:
-        cells = self.cells
-        if cells.low is None and cells.high is None:
-            return
-        column = "high" if cells.low is None else "low"
-        if wire.datatype not in NUMBERS:
-            seen = f"{cells.name}: {wire.name} has no range"
-            self.refuse("E508", column, seen, "only numbers have low and high: remove them")
-        elif cells.low is None or cells.high is None:
-            other = "low" if column == "high" else "high"
-            seen = f"{cells.name}: {column} without {other}"
-            self.refuse("E506", column, seen, f"low and high go together: add {other}, or neither")
-        elif cells.low >= cells.high:
-            seen = f"{cells.name}: low {_short(cells.low)} is not below high {_short(cells.high)}"
-            self.refuse("E507", "low", seen, "are they the wrong way round?")
-        elif wire.datatype in INTEGERS:
-            self._reach(wire, cells.low, cells.high)
+    def _refuse_type(self, shown: str, produced: Produced, tag: Tag) -> None:
+        wire = produced.wire
+        given = wire.name if produced.line.same else f"scaled {wire.name}"
+        fits = [
+            TYPE_NAMES[(array_of(datatype) or datatype) if tag.array else datatype]
+            for datatype in METRIC_TYPES.values()
+            if element_of(datatype) is datatype and produced.fits(datatype)
+            and not (tag.array and array_of(datatype) is None)
+        ]  # fmt: skip
+        choice = f"write {' or '.join(fits)}, or leave metric_type out"
+        if not self.cells.enum and shown in {"String", "Text"} and wire.datatype not in TEXTS:
+            choice = "String publishes the texts of an enum: add enum, or leave metric_type out"
+        seen = f"{shown} cannot hold every value of {given}"
+        columns = ("scale", "offset", "invalid", "clamp")
+        concerned = [c for c in columns if c in self.findings.defaulted]
+        self.findings.refuse("E509", "metric_type", seen, choice, *concerned)
 
-    def _reach(self, wire: WireType, low: float, high: float) -> None:
-        """Warn of a limit that the type and the scale can never reach."""
-        scale, offset = self.cells.scale, self.cells.offset
-        ends = [raw * scale + offset for raw in integer_range(wire.datatype)]
-        first, last = min(ends), max(ends)
-        for column, limit, out in (("low", low, low < first), ("high", high, high > last)):
-            if out:
-                end = (
-                    f"begins at {float(first):g}" if column == "low" else f"ends at {float(last):g}"
-                )
-                scaling = f" x {_short(scale)}" if scale != 1 else ""
-                scaling += f" + {_short(offset)}" if offset else ""
-                seen = f"{self.cells.name}: {column} {_short(limit)} can never be reached"
-                remedy = f"{wire.name}{scaling} {end}; is it another type, or another scale?"
-                self.report.add("W514", self.row.spot_of(column), seen, remedy)
-
-    def _deadband(self, wire: WireType, default: Deadband) -> float:
-        cells = self.cells
-        deadband = default if cells.deadband is None else cells.deadband
-        ranged = cells.low is not None and cells.high is not None
-        if wire.datatype not in NUMBERS:
-            if cells.deadband is not None and cells.deadband.amount:
-                seen = f"{cells.name}: {wire.name} has no deadband"
-                self.refuse("E503", "deadband", seen, "every change is published: remove it")
-            return 0.0
-        if not deadband.percent:
-            return deadband.amount
-        if ranged:
-            assert cells.low is not None
-            assert cells.high is not None
-            return deadband.amount / 100 * (cells.high - cells.low)
-        one_is_there = cells.low is not None or cells.high is not None
-        if cells.deadband is not None and not one_is_there and not self.lost & {"low", "high"}:
-            seen = f"{cells.name}: a deadband in % needs a range"
-            self.refuse("E504", "deadband", seen, "add low and high, or write it in the unit")
-        return 0.0
-
-    def _properties(self) -> dict[str, str]:
-        properties = {}
-        taken = {folded(name): name for name in OWN_PROPERTIES}
-        for column, text in self.row.cells.items():
-            if not column.startswith(PROPERTY):
-                continue
-            name = column.removeprefix(PROPERTY).strip()
-            own = taken.get(folded(name))
-            if not name or own:
-                said = f"property {own} is published already" if own else "a property without name"
-                remedy = "choose another name: property:Loop number"
-                self.failed = True
-                self.report.add("E511", self.row.head_of(column), f"{column!r}: {said}", remedy)
-            properties[name] = text
-        return properties
+    def _times(self, tag: Tag, scan_ms: int | None) -> int:
+        """After how long a value is stale, with the row's times checked."""
+        cells, findings, reader = self.cells, self.findings, self.reader
+        silence, interval = cells.max_silence, cells.min_interval
+        if silence and interval and silence <= interval:
+            seen = f"max_silence {duration_text(silence)} is not above min_interval"
+            remedy = f"publish at least every … is longer than {duration_text(interval)}, or remove"
+            findings.refuse("E534", "max_silence", seen, remedy, "min_interval")
+        if cells.stale_after is None:
+            if reader.driver is None or reader.link is None:
+                return 0
+            return reader.driver.stale_after_ms(tag, reader.link)
+        if reader.scans and scan_ms and 0 < cells.stale_after <= scan_ms:
+            seen = f"stale_after {duration_text(cells.stale_after)} is not above its scan"
+            remedy = f"it is read every {duration_text(scan_ms)}: write a longer time"
+            findings.refuse("E535", "stale_after", seen, remedy, "scan")
+        return cells.stale_after
 
 
-def _holds(wanted: DataType, given: DataType) -> bool:
-    """Whether every value of one type is a value of another."""
-    if wanted is given:
-        return True
-    if given in INTEGERS:
-        first, last = integer_range(given)
-        if wanted in INTEGERS:
-            low, high = integer_range(wanted)
-            return low <= first and last <= high
-        return wanted in _EXACT_BITS and max(-first, last) <= 1 << _EXACT_BITS[wanted]
-    if given in FLOATS:
-        return wanted is DataType.DOUBLE
-    return given in TEXTS and wanted in TEXTS
-
-
-def _short(number: Fraction | float) -> str:
-    """A number for people, 65.535 and 4294967295 in full."""
-    return f"{float(number):.12g}"
+_COLUMN_SET = frozenset(COLUMNS)
+_FIELDS = {column: field_of(column) for column in COLUMNS}

@@ -47,6 +47,11 @@ class TableRow:
         self.lost = lost
 
     @property
+    def folder(self) -> str:
+        """None: it is a row of a device until somebody puts it into one."""
+        return ""
+
+    @property
     def spot(self) -> Place:
         """Where the row begins: its first column that is read."""
         column, number = next(iter(self._head.columns.items()), ("", 1))

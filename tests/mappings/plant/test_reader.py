@@ -144,15 +144,15 @@ def test_what_is_left_out_is_safe() -> None:
 
 def test_values_are_read_by_their_key_not_by_their_looks() -> None:
     cells = [
-        'name: "no", address: "holding:1", type: string, unit: Off, description: 12:30',
+        'name: "no", address: "holding:1", type: string, id: Off, description: 12:30',
         'name: 40001.10, address: "holding:2", type: string, id: 010, property:Cabinet: 0x10',
-        'name: null, address: "holding:3", type: string, unit: ~, description: 2026-11-20',
+        'name: null, address: "holding:3", type: string, id: ~, description: 2026-11-20',
     ]
     plant = right(rows(*cells))
     first, second, third = plant.devices[0].metrics
-    assert (first.name, first.unit.text, first.description) == ("no", "Off", "12:30")
+    assert (first.name, first.id, first.description) == ("no", "Off", "12:30")
     assert (second.name, second.id, second.properties) == ("40001.10", "010", {"Cabinet": "0x10"})
-    assert (third.name, third.unit.text, third.description) == ("null", "~", "2026-11-20")
+    assert (third.name, third.id, third.description) == ("null", "~", "2026-11-20")
 
 
 def test_names_keep_their_script_and_columns_count_characters() -> None:
