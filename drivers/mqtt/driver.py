@@ -21,6 +21,7 @@ class MqttDriver:
     name = "mqtt"
     schemes = frozenset({"mqtt", "mqtts"})
     takes_login = True
+    takes_scans = False
     device_model: type[BaseModel] = DeviceOptions
     link_model: type[BaseModel] = LinkOptions
 

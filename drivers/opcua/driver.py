@@ -48,6 +48,10 @@ class OpcUaDriver:
         steps = parse_element(tag.element)
         return isinstance(steps, tuple) and bool(steps) and isinstance(steps[-1], Range)
 
+    def may_be_array(self, tag: Tag) -> bool:  # noqa: ARG002
+        """Always: a node id does not tell."""
+        return True
+
     def stale_after_ms(self, tag: Tag, link: BaseModel) -> int:  # noqa: ARG002
         """Never: the session's keep-alive vouches for what does not change."""
         return 0

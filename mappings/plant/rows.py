@@ -432,7 +432,7 @@ class _Reading:
         silence, interval = cells.max_silence, cells.min_interval
         if silence and interval and silence <= interval:
             seen = f"max_silence {duration_text(silence)} is not above min_interval"
-            remedy = f"publish at least every … is longer than {duration_text(interval)}, or remove"
+            remedy = f"write more than {duration_text(interval)}, or remove one of the two"
             findings.refuse("E534", "max_silence", seen, remedy, "min_interval")
         if cells.stale_after is None:
             if reader.driver is None or reader.link is None:

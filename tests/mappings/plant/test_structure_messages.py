@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mappings.plant.codes import CODES
+from tests.support.codes import CODES
 from tests.support.whole_plant import FILES, edited, marked, read
 
 
@@ -236,4 +236,4 @@ def test_the_plant_that_is_edited_is_right() -> None:
 
 
 def test_codes_are_codes() -> None:
-    assert {case.code for case in CASES} <= CODES.keys()
+    assert {case.code for case in CASES} <= CODES

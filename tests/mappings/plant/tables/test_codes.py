@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from mappings.plant.codes import CODES
 from mappings.plant.problems import Report
 from mappings.plant.tables.reader import read_table
+from tests.support.codes import CODES
 from tests.support.workbooks import Cell, workbook
 
 HEAD = "name;address;type;low;high;# mine\n"
