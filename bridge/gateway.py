@@ -99,6 +99,12 @@ class Gateway:
 
     def fresh(self, event: Fresh) -> None:
         """Points were read and have not changed."""
+        try:
+            back = self._mapper.fresh(event.device, event.points, self._clock.now_ms())
+            if back is not None:
+                self._emit(back)
+        except Exception as error:  # noqa: BLE001  # as in accept
+            self._failed(error)
 
     def device_up(self, device: str) -> None:
         """A device is complete: it may be born."""
@@ -124,8 +130,11 @@ class Gateway:
         """The one synchronous step: catalog and outboxes take a batch together."""
         if not batch.late:
             self.catalog.update(batch)
+        shown = self._mapper.shown(batch)
+        if shown is None:
+            return
         for destination in self.destinations:
-            destination.outbox.append(batch)
+            destination.outbox.append(shown)
 
     def _failed(self, error: Exception) -> None:
         if self._fault is not None and not self._fault.done():

@@ -5,7 +5,7 @@ deadband compares with them, so a host's picture and ours cannot drift apart. On
 through `DeviceCatalog.update` and the outbox's append in one synchronous step.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mappings.batch import Batch, Value
 from mappings.quality import BAD, GOOD, Reason
@@ -64,7 +64,7 @@ class DeviceCatalog:
         """Take over what the mapper emitted. Values are final: a BAD one carries the last."""
         points = batch.points
         self.newest_ms = max(self.newest_ms, newest(batch.times_ms))
-        if batch.plain and not self.not_plain:
+        if batch.plain and (not self.not_plain or self.not_plain.isdisjoint(points)):
             known = self._spans.get(id(points))
             if known is not None and known[0] is points:
                 self.values[known[1]] = batch.values
@@ -90,6 +90,18 @@ class DeviceCatalog:
                 self.not_plain.discard(point)
             else:
                 self.not_plain.add(point)
+
+    def carry(self, old: "DeviceCatalog", moved: Mapping[int, int]) -> None:
+        """Take over points of other columns; ``moved`` are the points here by those there."""
+        for before, point in moved.items():
+            self.values[point] = old.values[before]
+            self.times_ms[point] = old.times_ms[before]
+            self.qualities[point] = old.qualities[before]
+            self.natives[point] = old.natives[before]
+            self.reasons[point] = old.reasons[before]
+            if before not in old.not_plain:
+                self.not_plain.discard(point)
+        self.newest_ms = max(self.times_ms, default=0)
 
 
 class Catalog:

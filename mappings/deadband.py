@@ -36,3 +36,10 @@ def changed_of(deadbands: Sequence[float]) -> Changed:
         return flags
 
     return some
+
+
+def differs(value: Any, last: Any, deadband: float) -> bool:
+    """Whether one value is reported after another; None, no value yet, differs from every value."""
+    if deadband and value is not None and last is not None:
+        return bool(abs(value - last) > deadband)
+    return bool(value != last)

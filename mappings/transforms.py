@@ -7,9 +7,13 @@ integer raw values: a scale of 0.1 divides by ten, so that raw 3 becomes 0.3 and
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import isfinite
 from typing import Any
 
 from mappings.tags import Metric
+
+_EXACT = 1 << 53  # whole numbers up to here are doubles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +24,29 @@ class Line:
     b: int
     d: int
 
-    def apply(self, raw: float) -> float:
-        """The engineering value, a double."""
-        return (raw * self.a + self.b) / self.d
+    @property
+    def is_tame(self) -> bool:
+        """Whether its integers are doubles without rounding, so that a column may calculate."""
+        return max(abs(self.a), abs(self.b), self.d) <= _EXACT
+
+    def apply(self, raw: float | Fraction) -> float | Fraction:
+        """The engineering value: exact of what is exact, a double of a float."""
+        if not isinstance(raw, float):
+            return (Fraction(raw) * self.a + self.b) / self.d
+        if self.is_tame:
+            same = (self.a, self.b) == (1, 0)
+            value = raw / self.d if same else (raw * self.a + self.b) / self.d
+            if isfinite(value):
+                return value
+        return self._nearest(raw)
+
+    def _nearest(self, raw: float) -> float:
+        """The double next to the exact value; infinite beyond all doubles."""
+        exact = Fraction(raw) * Fraction(self.a, self.d) + Fraction(self.b, self.d)
+        try:
+            return exact.numerator / exact.denominator
+        except OverflowError:
+            return float("inf") if exact > 0 else float("-inf")
 
 
 def line_of(metric: Metric) -> Line | None:
@@ -41,8 +65,9 @@ Transform = Callable[[Sequence[Any]], Sequence[Any]]
 def transform_of(lines: Sequence[Line | None], *, floats: bool = False) -> Transform | None:
     """One function for a whole column of values; None when nothing changes.
 
-    The column is numeric wherever there is a line, and holds no None. ``floats`` promises that
-    every raw value is a float: then the line's integers become floats once instead of each time.
+    The column is numeric wherever there is a line, and holds no None; the lines are tame.
+    ``floats`` promises that every raw value is a float: then the line's integers become floats once
+    instead of each time.
     """
     if not any(lines):
         return None

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from mappings.datatypes import NUMBERS, TEXTS, DataType, WireType, array_of, element_of
 from mappings.errors import Fault
+from mappings.inverse import why_not_invertible
 from mappings.plant.blocks import suggestion
 from mappings.plant.columns import (
     COLUMNS,
@@ -327,6 +328,10 @@ class _Reading:
             published=not is_hidden(cells.name),
             properties=self.properties,
         )
+        why = why_not_invertible(metric) if metric.writable and not line.power else ""
+        if why:
+            findings.refuse("E703", "access", f"cannot be written: {why}", "write access: r")
+            return None, line
         return metric, line
 
     def _instead(self, wire: WireType, datatype: DataType) -> str:

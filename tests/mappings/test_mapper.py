@@ -9,41 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.batch import Batch
-from mappings.catalog import Catalog
 from mappings.datatypes import DataType
-from mappings.mapper import Mapper
-from mappings.quality import BAD, GOOD
-from mappings.tags import Metric
-
-
-def metric(name: str = "m", datatype: DataType = DataType.DOUBLE, **more) -> Metric:
-    return Metric(id=name, name=name, datatype=datatype, **more)
-
-
-class Engine:
-    """Mapper and catalog wired as the gateway wires them."""
-
-    def __init__(self, *metrics: Metric) -> None:
-        self.catalog = Catalog([("D", len(metrics))])
-        self.mapper = Mapper({"D": metrics}, self.catalog)
-        self.points = tuple(range(len(metrics)))
-
-    def apply(self, values, *, t=1000, now=None, points=None, qualities=None, natives=None):
-        points = self.points if points is None else points
-        times = list(t) if isinstance(t, list) else [t] * len(points)
-        batch = Batch("D", points, values, times, qualities, natives)
-        emitted = self.mapper.apply(batch, now if now is not None else times[0])
-        assert not any(made.late for made in emitted)
-        return self.take(emitted[0] if emitted else None)
-
-    def take(self, emitted):
-        if emitted is not None:
-            self.catalog.update(emitted)
-        return emitted
-
-    def due(self, now):
-        [*batches] = self.mapper.due(["D"], now)
-        return self.take(batches[0]) if batches else None
+from mappings.quality import BAD, GOOD, Reason
+from mappings.tags import Invalid
+from tests.support.engine import Engine, metric
 
 
 def test_a_scale_of_a_tenth_divides_by_ten() -> None:
@@ -53,14 +22,18 @@ def test_a_scale_of_a_tenth_divides_by_ten() -> None:
 
 
 @given(
-    raw=st.integers(-(2**63), 2**64 - 1),
+    raw=st.integers(-(2**63), 2**63 - 1),
     scale=st.fractions(max_denominator=10**6).filter(bool),
     offset=st.fractions(max_denominator=10**6),
 )
 def test_integers_are_scaled_with_one_rounding(raw: int, scale: Fraction, offset: Fraction) -> None:
-    engine = Engine(metric(scale=scale, offset=offset))
+    engine = Engine(metric(raw=DataType.INT64, scale=scale, offset=offset))
     exact = raw * scale + offset
-    assert list(engine.apply([raw]).values) == [float(exact)]
+    made = engine.apply([raw])
+    if abs(raw) <= 2**53 or float(exact) == exact:
+        assert list(made.values) == [float(exact)]
+    else:  # its last digits would be lost
+        assert (made.qualities, made.reasons) == ((BAD,), (Reason.DOES_NOT_FIT,))
 
 
 def test_unscaled_values_pass_unchanged() -> None:
@@ -167,15 +140,24 @@ def test_fast_and_slow_way_agree() -> None:
         metric("d", DataType.BOOLEAN),
         metric("e", DataType.STRING),
         metric("f", scale=Fraction(1, 3)),
+        metric("g", raw=DataType.INT16, clamp="high", low=0.0, high=5.0),
+        metric("h", DataType.STRING, raw=DataType.UINT8, enum=((0, "Off"), (1, "On"))),
+        metric("i", DataType.DOUBLE_ARRAY, raw=DataType.INT16, scale=Fraction("0.1")),
+        metric("j", DataType.INT16, invalid=Invalid(values=frozenset({3})), min_interval_ms=5),
+        metric("k", DataType.FLOAT, raw=DataType.INT16, scale=Fraction("0.1"), max_silence_ms=9),
     ]
     fast, slow = Engine(*metrics), Engine(*metrics)
     for step in range(2_000):
         values = [
             rng.randrange(100), rng.randrange(5) / 2, rng.randrange(8), rng.random() < 0.5,
             rng.choice("xyz"), rng.choice([1, 2, nan if step % 50 == 0 else 3]),
+            rng.randrange(6 if step % 40 else 9), rng.randrange(2 if step % 60 else 4),
+            (rng.randrange(3), 1), rng.choice([1, 2, 2 if step % 30 else 3]), rng.randrange(4),
         ]  # fmt: skip
         left = fast.apply(values, t=step)
-        plain = slow.mapper._devices["D"]._slow(Batch("D", slow.points, values, [step] * 6), step)
+        plain = slow.mapper._devices["D"]._slow(
+            Batch("D", slow.points, values, [step] * len(metrics)), step
+        )
         right = slow.take(plain[0] if plain else None)
         assert (left is None) == (right is None)
         if left is not None:
