@@ -1,8 +1,9 @@
-"""Addresses: the text in the ``address`` column, and the bit or register that it means.
+"""Addresses: the text in the ``address`` column, and the bits or registers that it means.
 
 ::
 
-    address   = ( wire | numbered ) [ "." bit ]  |  reference
+    address   = ( wire | numbered ) [ "." bit [ "-" bit ] | "[" count "]" ]
+              | reference [ "[" count "]" ]
     wire      = ( "coil" | "discrete" | "input" | "holding" ) ":" ( decimal | "0x" hex )
     numbered  = ( "C" | "DI" | "IR" | "HR" | "1x" | "3x" | "4x" ) decimal
     reference = ( "1" | "3" | "4" ) digit digit digit digit [ digit ]
@@ -10,13 +11,15 @@
 A wire address counts from 0, as sent; numbers and references count from 1, as printed in manuals.
 ``holding:100``, ``holding:0x64``, ``HR101``, ``4x101``, ``40101`` and ``400101`` are one register.
 The notation carries the base, so there is no switch that shifts a table by one; whatever could be
-read in two ways is refused. ``.3`` is bit 3 of a register, 0 the least significant.
+read in two ways is refused, in the words of `drivers.modbus.refusals`. ``.3`` is bit 3 of a
+register, 0 the least significant; ``.4-7`` are four of them as one number; ``[10]`` is an array.
 """
 
 import re
 from dataclasses import dataclass
 from enum import Enum
 
+from drivers.modbus import refusals
 from mappings.errors import Fault, nearest
 
 LAST = 0xFFFF
@@ -36,22 +39,48 @@ class Area(Enum):
         """Whether an address of the area is a single bit, not a register of 16."""
         return self in {Area.COIL, Area.DISCRETE}
 
+    @property
+    def letters(self) -> str:
+        """What stands before a number that counts from 1: ``HR``."""
+        return _LETTERS[self]
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A bit or register: ``first`` counts from 0, ``bit`` is set for one bit of a register."""
+    """Where a value begins: ``first`` counts from 0.
+
+    ``bit`` is set for bits of one register: a single one, or those up to ``last_bit`` (included)
+    as a number. ``count`` is set for an array of so many values.
+    """
 
     area: Area
     first: int
     bit: int | None = None
+    last_bit: int | None = None
+    count: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.area.value}:{self.first}" + ("" if self.bit is None else f".{self.bit}")
+        return f"{self.area.value}:{self.first}{self._more}"
 
     @property
     def numbered(self) -> str:
-        """The form that counts from 1, without the bit: ``HR101``."""
-        return f"{_LETTERS[self.area]}{self.first + 1}"
+        """The form that counts from 1, without bits and count: ``HR101``."""
+        return f"{self.area.letters}{self.first + 1}"
+
+    @property
+    def bits(self) -> int | None:
+        """How many bits of a register it names; None for whole registers, and for coils."""
+        if self.bit is None:
+            return None
+        return 1 if self.last_bit is None else self.last_bit - self.bit + 1
+
+    @property
+    def _more(self) -> str:
+        if self.count is not None:
+            return f"[{self.count}]"
+        if self.bit is None:
+            return ""
+        return f".{self.bit}" + ("" if self.last_bit is None else f"-{self.last_bit}")
 
 
 _WORDS = {area.value: area for area in Area}
@@ -63,31 +92,27 @@ _LETTERS = {Area.COIL: "C", Area.DISCRETE: "DI", Area.INPUT: "IR", Area.HOLDING:
 _REFERENCES = {"1": Area.DISCRETE, "3": Area.INPUT, "4": Area.HOLDING}
 _DIGITS = {area: digit for digit, area in _REFERENCES.items()}
 
-_DIGITS_ONLY = re.compile(r"[0-9]{1,12}")
-_DIGITS_BIT = re.compile(r"([0-9]{1,12})\.([0-9]{1,3})")
+_DIGITS_MORE = re.compile(r"([0-9]{1,12})(\.[0-9]{1,3}(?:-[0-9]{1,3})?|\[[0-9]{1,5}\])?")
 _FORM = re.compile(
     r"(?:(?P<word>[a-z]+):(?P<number>0x[0-9a-f]{1,8}|[0-9]{1,12})"
     r"|(?P<letters>c|di|ir|hr|[134]x)(?P<counted>[0-9]{1,12}))"
     r"(?P<more>\.[0-9]{1,3}(?:-[0-9]{1,3})?|\[[0-9]{1,5}\])?",
     re.IGNORECASE,
 )
-_FORMS = "write holding:100 (counted from 0), HR101 (from 1) or 40101 (as in the manual)"
 
 
 def parse(text: str) -> Address | Fault:
     """The address that ``text`` means, or what is wrong with it."""
     text = text.strip()
-    if _DIGITS_ONLY.fullmatch(text):
-        return _reference(text)
-    if digits_bit := _DIGITS_BIT.fullmatch(text):
-        return _reference_with_bit(text, *digits_bit.groups())
+    if digits := _DIGITS_MORE.fullmatch(text):
+        return _reference(text, digits[1], digits[2] or "")
     form = _FORM.fullmatch(text)
     if form is None:
-        return _unreadable(text)
+        return refusals.unreadable(text)
     if form["word"] is not None:
         area = _WORDS.get(form["word"].lower())
         if area is None:
-            return _unknown_area(text, form["word"])
+            return refusals.unknown_area(text, form["word"], nearest(form["word"], _WORDS), _WORDS)
         is_hex = form["number"].lower().startswith("0x")
         number = first = int(form["number"], 16 if is_hex else 10)
     else:
@@ -96,9 +121,10 @@ def parse(text: str) -> Address | Fault:
         first = number - 1
     more = form["more"] or ""
     if not is_hex and (meant := reference_number(area, number)) is not None:
-        return _two_ways(text, area, number, first, meant, more)
+        in_hex = f"{area.value}:0x{first:X}" if 0 <= first <= LAST else ""
+        return refusals.two_ways(text, Address(area, meant), number, first, in_hex, more)
     if not 0 <= first <= LAST:
-        return _outside(text, area, from_one=form["word"] is None)
+        return refusals.outside(text, area.value, "" if form["word"] else area.letters, LAST)
     return _with_more(text, area, first, more)
 
 
@@ -112,123 +138,40 @@ def reference_number(area: Area, number: int) -> int | None:
     return first if 0 <= first <= LAST else None
 
 
-def _reference(text: str) -> Address | Fault:
-    area = _REFERENCES.get(text[0])
-    if len(text) in {5, 6} and area is not None:
-        first = int(text[1:]) - 1
-        if 0 <= first <= LAST:
-            return Address(area, first)
-        return _outside(text, area, from_one=True)
-    if text[0] == "0" and len(text) > 1:
-        return _fault(
-            "E403",
-            f"{text!r}: coils have no all-digit form",
-            f"a spreadsheet drops the zeros of {text}; write C{max(1, int(text))}",
-        )
-    n = text.lstrip("0") or "0"
-    counted = "" if n == "0" else f"; counted from 1: HR{n} or IR{n}"
-    coils = "coil:0" if n == "0" else f"coil:{n} or C{n}"
-    return _fault(
-        "E401",
-        f"{text!r} names no area",
-        f"counted from 0: holding:{n} or input:{n}{counted}; coils: {coils}",
-    )
-
-
-def _reference_with_bit(text: str, digits: str, bit: str) -> Fault:
-    plain = _reference(digits)
-    if isinstance(plain, Fault):
-        return _fault(plain.code, plain.seen.replace(repr(digits), repr(text)), plain.remedy)
-    if plain.area.is_bits:
-        return _no_bit_of_bit(text, plain.numbered)
-    return _fault(
-        "E404",
-        f"{text!r}: an all-digit reference cannot carry a bit",
-        f"spreadsheets turn {digits}.10 into {digits}.1 unseen; write {plain.numbered}.{bit}",
-    )
+def _reference(text: str, digits: str, more: str) -> Address | Fault:
+    """What a number without letters means: a reference of the manual, or nothing."""
+    area = _REFERENCES.get(digits[0])
+    if len(digits) not in {5, 6} or area is None:
+        return refusals.no_area(text, digits, LAST)
+    first = int(digits[1:]) - 1
+    if not 0 <= first <= LAST:
+        return refusals.outside(text, area.value, area.letters, LAST)
+    if not more.startswith("."):
+        return _with_more(text, area, first, more)
+    plain = Address(area, first)
+    if area.is_bits:
+        return refusals.bit_of_bit(text, plain.numbered)
+    return refusals.reference_with_bit(text, digits, plain.numbered + more)
 
 
 def _with_more(text: str, area: Area, first: int, more: str) -> Address | Fault:
+    """An address with what stands behind it: bits or a count."""
     if not more:
         return Address(area, first)
-    plain = text[: -len(more)]
     if more.startswith("["):
-        return _fault(
-            "E407",
-            f"{text!r}: arrays cannot be read yet",
-            f"write a row for each element, beginning with {plain}",
-        )
+        count = int(more[1:-1])
+        if count == 0:
+            return refusals.empty_array(text)
+        if first + count - 1 > LAST:
+            letters = "" if ":" in text else area.letters
+            return refusals.outside(text, area.value, letters, LAST)
+        return Address(area, first, count=count)
     if area.is_bits:
-        return _no_bit_of_bit(text, plain)
-    if "-" in more:
-        lowest = more[1:].partition("-")[0]
-        return _fault(
-            "E407",
-            f"{text!r}: several bits as a number cannot be read yet",
-            f"read {plain} as uint16, or single bits such as {plain}.{lowest}",
-        )
-    bit = int(more[1:])
-    if bit > 15:
-        return _fault(
-            "E406",
-            f"{text!r}: a register has no bit {bit}",
-            "bits are 0 (least significant) to 15",
-        )
-    return Address(area, first, bit)
-
-
-def _two_ways(text: str, area: Area, number: int, first: int, meant: int, more: str) -> Fault:
-    if more:  # an all-digit reference carries no bit
-        ways = f"{_LETTERS[area]}{meant + 1}{more} or {area.value}:{meant}{more}"
-    else:
-        ways = f"{number} or {area.value}:{meant}"
-    remedy = f"reference {number} of the manual is {area.value}:{meant} on the wire: write {ways}"
-    if 0 <= first <= LAST:
-        remedy += (
-            f". If the wire address really is {first}, write it in hex: "
-            f"{area.value}:0x{first:X}{more}"
-        )
-    return _fault("E402", f"{text!r} can be read in two ways", remedy)
-
-
-def _outside(text: str, area: Area, *, from_one: bool) -> Fault:
-    word = area.value
-    if from_one:
-        return _fault(
-            "E405",
-            f"{text!r} is outside of the {word} area",
-            f"counted from 1 it has {_LETTERS[area]}1 to {_LETTERS[area]}{LAST + 1}",
-        )
-    return _fault(
-        "E405",
-        f"{text!r} is outside of the {word} area",
-        f"counted from 0 it has {word}:0 to {word}:{LAST}",
-    )
-
-
-def _no_bit_of_bit(text: str, plain: str) -> Fault:
-    return _fault(
-        "E406",
-        f"{text!r}: coils and discrete inputs are single bits already",
-        f"write {plain}",
-    )
-
-
-def _unknown_area(text: str, word: str) -> Fault:
-    known = nearest(word, _WORDS)
-    hint = f"did you mean {known!r}? " if known else ""
-    return _fault(
-        "E401",
-        f"{text!r}: {word!r} is no area",
-        f"{hint}areas are coil, discrete, input, holding",
-    )
-
-
-def _unreadable(text: str) -> Fault:
-    if not text:
-        return _fault("E401", "no address", _FORMS)
-    return _fault("E401", f"{text!r} is no Modbus address", _FORMS)
-
-
-def _fault(code: str, seen: str, remedy: str) -> Fault:
-    return Fault(code=code, field="address", seen=seen, remedy=remedy)
+        return refusals.bit_of_bit(text, text[: -len(more)])
+    lowest, _, highest = more[1:].partition("-")
+    bit, last_bit = int(lowest), int(highest) if highest else None
+    if max(bit, last_bit or 0) > 15:
+        return refusals.no_such_bit(text, max(bit, last_bit or 0))
+    if last_bit is not None and last_bit <= bit:
+        return refusals.bits_turned(text, text[: -len(more)], bit, last_bit)
+    return Address(area, first, bit, last_bit)

@@ -1,44 +1,65 @@
-"""Blocks: which registers to ask for in one request, so that requests are few and large.
+"""Blocks: one request, the rows that its response holds, and how to read them.
 
-A request costs about the same for one register as for 125, so rows of one area that touch or
-overlap are read together, up to what the device allows. A value of several registers is never
-cut in two: halves of different responses would make a number that never was. Registers that no
-row names are never read; a device may refuse a whole block for one of them.
+A value of several registers is never cut in two: halves of different responses would make a
+number that never was. A block that a unit refuses can be read in parts.
 
-Pure: planning is done once, when a link is opened. Source of limits and function codes: Modbus
-application protocol 1.1b3, sections 6.1 to 6.4.
+Pure: blocks are made once, when a link is opened, by `drivers.modbus.planning`. Source of function
+codes: Modbus application protocol 1.1b3, sections 6.1 to 6.4.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
-from drivers.modbus.addresses import Address, Area, parse
-from drivers.modbus.config import DeviceOptions
-from drivers.modbus.values import CoilPlan, Field, RegisterPlan, order_in, registers_of
+from drivers.modbus.addresses import Address, Area
+from drivers.modbus.orders import known, order_in, registers_of
+from drivers.modbus.values import CoilPlan, Field, RegisterPlan
 from mappings.batch import Batch, Value
-from mappings.tags import Device, Tag
+from mappings.quality import BAD, GOOD, Reason
+from mappings.tags import Tag
 
 FUNCTION_CODES = {Area.COIL: 1, Area.DISCRETE: 2, Area.HOLDING: 3, Area.INPUT: 4}
+
+
+def span(tag: Tag, address: Address) -> int:
+    """How many registers (or coils) a row takes, from its first on."""
+    count = address.count or 1
+    if address.area.is_bits or address.bit is not None:
+        return count  # a bit lies in one register, or is a coil
+    return count * (registers_of(known(tag.wire_type), tag.order) or 1)
 
 
 class Row:
     """A tag with its place: ``first`` and ``count`` in bits or registers of ``area``."""
 
-    __slots__ = ("area", "bit", "count", "first", "order", "point", "wire_type")
+    __slots__ = ("address", "area", "count", "first", "name", "order", "point", "wire_type")
 
     def __init__(self, point: int, tag: Tag, address: Address, word_order: str) -> None:
         self.point = point
+        self.name = tag.name
+        self.address = address
         self.area = address.area
         self.first = address.first
-        self.bit = address.bit
         self.wire_type = tag.wire_type
-        self.count = registers_of(tag.wire_type) or 1  # a bit lies in one register, or is a coil
-        self.order = order_in(self.count, tag.order, word_order)
+        self.count = span(tag, address)
+        self.order = order_in(known(tag.wire_type), tag.order, word_order)
 
     @property
     def end(self) -> int:
         """The first address behind it."""
         return self.first + self.count
+
+    def field(self, first: int) -> Field:
+        """The row in the response of a block that begins at ``first``."""
+        at = self.first - first
+        return Field(
+            point=self.point,
+            at=at if self.area.is_bits else 2 * at,
+            wire_type=self.wire_type,
+            order=self.order,
+            bit=self.address.bit,
+            last_bit=self.address.last_bit,
+            count=self.address.count,
+        )
 
 
 class Block:
@@ -52,22 +73,13 @@ class Block:
         self.area = rows[0].area
         self.first = min(row.first for row in rows)
         self.count = max(row.end for row in rows) - self.first
+        fields = [row.field(self.first) for row in rows]
         if self.area.is_bits:
             self.size = (self.count + 7) // 8
-            self._plan: CoilPlan | RegisterPlan = CoilPlan(
-                [Field(row.point, row.first - self.first, "bool") for row in rows]
-            )
+            self._plan: CoilPlan | RegisterPlan = CoilPlan(fields)
         else:
             self.size = 2 * self.count
-            self._plan = RegisterPlan(
-                [
-                    Field(
-                        row.point, 2 * (row.first - self.first), row.wire_type, row.order, row.bit
-                    )
-                    for row in rows
-                ],
-                self.size,
-            )
+            self._plan = RegisterPlan(fields, self.size)
         self.points = self._plan.points
 
     def __str__(self) -> str:
@@ -80,20 +92,41 @@ class Block:
         return FUNCTION_CODES[self.area]
 
     def values(self, raw: bytes) -> Sequence[Value]:
-        """The values of `points`; ``raw`` is what follows the byte count, `size` bytes."""
+        """The values of `points`; ``raw`` is what follows the byte count, `size` bytes.
+
+        None stands for bytes that are no value of the row's type.
+        """
         return self._plan.decode(raw)
+
+    @property
+    def always_reads(self) -> bool:
+        """Whether no bytes can be wrong for its rows, so that `values` are never None."""
+        return self._plan.always_reads
 
     def decode(self, raw: bytes, t_ms: int) -> Batch:
         """The batch that a response says; ``raw`` as in `values`."""
-        return Batch(self.device, self.points, self._plan.decode(raw), [t_ms] * len(self.points))
+        values = self._plan.decode(raw)
+        return batch_of(self.device, self.points, values, [t_ms] * len(self.points))
 
-    def halves(self) -> tuple["Block", "Block"] | None:
-        """Two blocks that read the same rows, cut between rows; None if all share one place."""
+    def parts(self) -> tuple["Block", ...]:
+        """Smaller blocks that read the same rows; none if all rows share one place.
+
+        Cut at the gaps, which may be to blame; without gaps in halves, between rows.
+        """
+        pieces: list[list[Row]] = []
+        end = 0
+        for row in sorted(self.rows, key=lambda row: (row.first, row.count)):
+            if not pieces or row.first > end:
+                pieces.append([])
+            pieces[-1].append(row)
+            end = max(end, row.end)
+        if len(pieces) > 1:
+            return tuple(Block(self.device, piece) for piece in pieces)
         places = [
             list(rows) for _, rows in groupby(self.rows, key=lambda row: (row.first, row.count))
         ]
         if len(places) == 1:
-            return None
+            return ()
         middle = len(places) // 2
         left, right = (
             [row for place in part for row in place] for part in (places[:middle], places[middle:])
@@ -101,40 +134,17 @@ class Block:
         return Block(self.device, left), Block(self.device, right)
 
 
-def plan(
-    device: str, rows: Iterable[Row], *, max_registers: int = 125, max_coils: int = 2000
-) -> list[Block]:
-    """Blocks for rows that are read at the same time, in the order of areas and addresses."""
-    ordered = sorted(rows, key=lambda row: (FUNCTION_CODES[row.area], row.first, row.count))
-    blocks: list[Block] = []
-    for area, in_area in groupby(ordered, key=lambda row: row.area):
-        most = max_coils if area.is_bits else max_registers
-        together: list[Row] = []
-        end = 0
-        for row in in_area:
-            longer = max(end, row.end)
-            if together and (row.first > end or longer - together[0].first > most):
-                blocks.append(Block(device, together))
-                together, longer = [], row.end
-            together.append(row)
-            end = longer
-        blocks.append(Block(device, together))
-    return blocks
-
-
-def plan_device(device: Device) -> dict[int, list[Block]]:
-    """Blocks by scan period in milliseconds, for a device whose rows have been checked."""
-    options = device.options
-    assert isinstance(options, DeviceOptions)
-    by_scan: dict[int, list[Row]] = {}
-    for point, tag in enumerate(device.tags):
-        address = parse(tag.address)
-        if not isinstance(address, Address):
-            raise TypeError(f"{device.name}/{tag.name}: unchecked address {tag.address!r}")
-        by_scan.setdefault(tag.scan_ms, []).append(Row(point, tag, address, options.word_order))
-    return {
-        scan_ms: plan(
-            device.name, rows, max_registers=options.max_registers, max_coils=options.max_coils
-        )
-        for scan_ms, rows in sorted(by_scan.items())
-    }
+def batch_of(
+    device: str, points: tuple[int, ...], values: Sequence[Value], times_ms: Sequence[int]
+) -> Batch:
+    """A batch of read values; None among them is a value that its bytes do not give: BAD."""
+    if None not in values:
+        return Batch(device, points, values, times_ms)
+    return Batch(
+        device,
+        points,
+        values,
+        times_ms,
+        qualities=[BAD if value is None else GOOD for value in values],
+        reasons=[int(Reason.INVALID if value is None else Reason.NONE) for value in values],
+    )

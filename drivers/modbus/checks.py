@@ -1,15 +1,20 @@
 """Checks: what is wrong with Modbus rows, between rows, and between units; offline, all at once.
 
-Codes: E401 to E407 addresses (in `drivers.modbus.addresses`), E408 rows that overlap, E409 order,
+Codes: E401 to E407 addresses (in `drivers.modbus.refusals`), E408 rows that overlap, E409 order,
 E410 type and address do not fit, E411 value larger than a request may be, E206 unit twice.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from drivers.modbus.addresses import LAST, Address, parse
+from drivers.modbus.blocks import span
 from drivers.modbus.config import DeviceOptions
-from drivers.modbus.values import is_order, orders, registers_of
+from drivers.modbus.orders import is_order, is_text, known, orders
+from drivers.modbus.readers import CODES
+from mappings.datatypes import WireType
 from mappings.errors import Fault
+from mappings.plant.problems import shell_word
 from mappings.tags import Device, Tag
 
 
@@ -21,81 +26,103 @@ def check_tag(tag: Tag, options: DeviceOptions) -> list[Fault]:
     misfit = _misfit(tag, address)
     if misfit is not None:
         return [misfit]
-    if tag.wire_type == "bool":
+    if tag.element:
+        seen = f"element {tag.element!r}: an address names registers and bits by itself"
+        remedy = "leave the cell empty; an array is HR101[10], a bit HR101.3"
+        return [Fault(code="E407", field="element", seen=seen, remedy=remedy)]
+    if tag.wire_type == "bool" or address.bit is not None:
         return _no_order(tag)
-    registers = registers_of(tag.wire_type)
-    assert registers is not None
+    wire = known(tag.wire_type)
+    if tag.order and not is_order(tag.order, wire):
+        return [*_too_long(replace(tag, order=""), address, options), _bad_order(tag, wire)]
+    return _too_long(tag, address, options)
+
+
+def _too_long(tag: Tag, address: Address, options: DeviceOptions) -> list[Fault]:
     faults = []
-    if registers > options.max_registers:
+    size = span(tag, address)
+    is_bits = address.area.is_bits
+    most = options.max_coils if is_bits else options.max_registers
+    what, key = ("coils", "max_coils") if is_bits else ("registers", "max_registers")
+    shown = f"{tag.wire_type}[{address.count}]" if address.count is not None else tag.wire_type
+    if size > most:
         faults.append(
             Fault(
                 code="E411",
-                field="type",
-                seen=f"{tag.name}: {tag.wire_type} takes {registers} registers, "
-                f"a request may ask for {options.max_registers}",
-                remedy="a value is never read in two requests: raise max_registers",
+                field="type" if address.count is None else "address",
+                seen=f"{tag.name}: {shown} takes {size} {what}, a request may ask for {most}",
+                remedy=f"a value is never read in two requests: raise {key}",
             )
         )
-    if address.first + registers - 1 > LAST:
+    if address.first + size - 1 > LAST:
         faults.append(
             Fault(
                 code="E405",
                 field="address",
-                seen=f"{tag.address!r}: {tag.wire_type} takes {registers} registers, "
+                seen=f"{tag.address!r}: {shown} takes {size} {what}, "
                 f"the last ones beyond {address.area.value}:{LAST}",
                 remedy="off by one, or a type too wide?",
             )
         )
-    if tag.order and not is_order(tag.order, registers):
-        faults.append(_bad_order(tag, registers))
     return faults
 
 
 def _misfit(tag: Tag, address: Address) -> Fault | None:
-    registers = registers_of(tag.wire_type)
+    """Whether a type cannot be what is at an address."""
+    wire = known(tag.wire_type)
+    if address.last_bit is not None:
+        bits = address.bits or 0
+        if wire.kind in {"int8", "uint8", "int16", "uint16"} and wire.bits >= bits:
+            return None
+        least = "uint8" if bits <= 8 else "uint16"
+        return _e410(f"{tag.address!r} is a number of {bits} bits, {wire.name} is not", least)
     if address.area.is_bits or address.bit is not None:
         if tag.wire_type == "bool":
             return None
-        return _e410(f"{tag.address!r} is a single bit, {tag.wire_type} is not", "type bool")
+        return _e410(f"{tag.address!r} is a single bit, {tag.wire_type} is not", "bool")
     if tag.wire_type == "bool":
-        return _e410(
-            f"{tag.address!r} is a register of 16 bits, bool is one",
-            f"name the bit: {address.numbered}.0 is the lowest; or read it as uint16",
+        return Fault(
+            code="E410",
+            field="type",
+            seen=f"{tag.address!r} is a register of 16 bits, bool is one",
+            remedy=f"name the bit: {address.numbered}.0 is the lowest; or read it as uint16",
         )
-    if registers is None:
-        whole = "uint16" if tag.wire_type in {"int8", "uint8"} else "another type"
-        return _e410(
-            f"{tag.name}: {tag.wire_type} cannot be read from registers yet", f"read it as {whole}"
-        )
+    if wire.kind == "string" and not wire.length:
+        return _e410(f"{tag.name}: registers do not say how long a string is", "string(20)")
+    if not is_text(wire) and wire.kind not in {*CODES, "bcd16", "bcd32"}:
+        return _e410(f"{tag.name}: {wire.name} is no type of registers", "another type")
+    if address.count is not None and wire.kind == "bytes":
+        return _e410(f"{tag.name}: Sparkplug has no arrays of {wire.name}", "uint8 or one value")
     return None
 
 
-def _e410(seen: str, remedy: str) -> Fault:
-    return Fault(code="E410", field="type", seen=seen, remedy=remedy)
+def _e410(seen: str, instead: str) -> Fault:
+    return Fault(code="E410", field="type", seen=seen, remedy=f"read it as {instead}")
 
 
 def _no_order(tag: Tag) -> list[Fault]:
     if not tag.order:
         return []
-    return [
-        Fault(
-            code="E409",
-            field="order",
-            seen=f"{tag.name}: order {tag.order!r} on a bool",
-            remedy="a bit has no byte order: leave it empty",
-        )
-    ]
+    what, remedy = ("a bool", "a bit has no byte order: leave it empty")
+    if tag.wire_type != "bool":
+        what, remedy = "bits of a register", "bits have no byte order: leave it empty"
+    seen = f"{tag.name}: order {tag.order!r} on {what}"
+    return [Fault(code="E409", field="order", seen=seen, remedy=remedy)]
 
 
-def _bad_order(tag: Tag, registers: int) -> Fault:
-    known = orders(registers)
-    listed = f"{', '.join(known[:-1])} or {known[-1]}"
-    size = 2 * registers
+def _bad_order(tag: Tag, wire: WireType) -> Fault:
+    usual = orders(wire)
+    if not usual:
+        seen = f"{tag.name}: order {tag.order!r} on one byte"
+        remedy = "one byte has no order: leave it empty"
+        return Fault(code="E409", field="order", seen=seen, remedy=remedy)
+    listed = f"{', '.join(usual[:-1])} or {usual[-1]}"
+    size = len(usual[0])
     if len(tag.order) == size:
         seen = f"{tag.name}: unknown order {tag.order!r}"
     else:
         seen = f"{tag.name}: order {tag.order!r} has {len(tag.order)} letters, "
-        seen += f"{tag.wire_type} has {size} bytes"
+        seen += "a register has 2" if is_text(wire) else f"{tag.wire_type} has {size} bytes"
     return Fault(code="E409", field="order", seen=seen, remedy=f"expected {listed}")
 
 
@@ -105,8 +132,8 @@ def check_device(device: Device) -> list[tuple[int, Fault]]:
     for index, tag in enumerate(device.tags):
         address = parse(tag.address)
         if isinstance(address, Address):
-            count = registers_of(tag.wire_type) or 1
-            places.append((address.area.value, address.first, address.first + count, index))
+            end = address.first + span(tag, address)
+            places.append((address.area.value, address.first, end, index))
     faults = []
     widest: tuple[str, int, int, int] | None = None  # of the rows before, the one that ends last
     for place in sorted(places, key=lambda p: (p[0], p[1], -p[2], p[3])):
@@ -115,23 +142,26 @@ def check_device(device: Device) -> list[tuple[int, Fault]]:
             widest = place
             continue
         if first < widest[2] and (first, end) != widest[1:3]:
-            faults.append((index, _overlap(device, index, widest[3], end <= widest[2])))
+            faults.append((index, _overlap(device, index, widest[3])))
         if end > widest[2]:
             widest = place
     return sorted(faults, key=lambda fault: fault[0])
 
 
-def _overlap(device: Device, index: int, other: int, inside: bool) -> Fault:
+def _overlap(device: Device, index: int, other: int) -> Fault:
     tag, wide = device.tags[index], device.tags[other]
-    count = registers_of(wide.wire_type) or 1
-    verb = "lies inside" if inside else "overlaps"
-    registers = f"{count} register{'s' if count > 1 else ''}"
+    address = parse(wide.address)
+    assert isinstance(address, Address)
+    size = span(wide, address)
+    what = "coil" if address.area.is_bits else "register"
     return Fault(
         code="E408",
         field="address",
-        seen=f"{tag.name!r} at {tag.address} {verb} "
-        f"{wide.name!r} ({wide.address}, {wide.wire_type}, {registers})",
-        remedy="off by one, or a type too wide?",
+        seen=f"{tag.name!r} at {tag.address} lies inside "
+        f"{wide.name!r} ({wide.address}, {wide.wire_type}, {size} {what}{'s' if size > 1 else ''})",
+        remedy="the other row: {other}. Off by one, or a type too wide?",
+        other=other,
+        next=f"tagbridge probe {{plant}} {{device}} {shell_word(wide.address)}",
     )
 
 
@@ -147,8 +177,9 @@ def check_link(devices: Sequence[Device]) -> list[tuple[int, Fault]]:
             fault = Fault(
                 code="E206",
                 field="unit",
-                seen=f"unit {options.unit} on this link belongs to {owner!r} already",
+                seen=f"unit {options.unit} on link '{{link}}' belongs to {owner!r} already",
                 remedy="two devices that answer to one unit id corrupt each other",
+                next="tagbridge probe {plant} {link} --units",
             )
             faults.append((index, fault))
     return faults

@@ -21,7 +21,7 @@ from bridge.gateway import Gateway
 from bridge.outbox.outbox import Outbox, PointKey
 from bridge.sparkplug.encoder import DeviceEncoder
 from drivers.driver import DeviceUp
-from drivers.modbus.link import _Poll
+from drivers.modbus.polls import Poll
 from mappings.batch import Batch
 from mappings.catalog import Catalog
 from mappings.mapper import Mapper
@@ -58,7 +58,7 @@ class RecordedLink:
         yield self
 
     async def events(self):
-        poll = _Poll([])
+        poll = Poll([])
         blocks, scans = self._recording.blocks, self._recording.scans
         yield self._scan(poll, blocks, scans[-1])
         yield DeviceUp("Device")
@@ -74,7 +74,7 @@ class RecordedLink:
         self.done.set()
         await asyncio.Event().wait()
 
-    def _scan(self, poll: _Poll, blocks, responses) -> Batch:
+    def _scan(self, poll: Poll, blocks, responses) -> Batch:
         now_ms = self._now_ms()
         said = [(block, raw, now_ms) for block, raw in zip(blocks, responses, strict=True)]
         [batch] = poll.joined(said)
@@ -121,7 +121,7 @@ async def whole(recording: Recording, folder: Path, port: int) -> float:
 
 
 def batches(recording: Recording) -> list[Batch]:
-    poll = _Poll([])
+    poll = Poll([])
     out = []
     for number, responses in enumerate(recording.scans):
         said = [

@@ -5,8 +5,9 @@ import struct
 from dataclasses import dataclass
 from fractions import Fraction
 
-from drivers.modbus.blocks import Block, plan_device
+from drivers.modbus.blocks import Block
 from drivers.modbus.config import DeviceOptions
+from drivers.modbus.planning import plan_device
 from mappings.datatypes import DataType
 from mappings.plant.definitions import DeviceDefinition
 from mappings.tags import Device, Metric, Tag

@@ -216,18 +216,6 @@ def test_forms(text, address):
             "write DI17",
         ),
         (
-            "HR101.4-7",
-            "E407",
-            "'HR101.4-7': several bits as a number cannot be read yet",
-            "read HR101 as uint16, or single bits such as HR101.4",
-        ),
-        (
-            "HR101[10]",
-            "E407",
-            "'HR101[10]': arrays cannot be read yet",
-            "write a row for each element, beginning with HR101",
-        ),
-        (
             "holdng:100",
             "E401",
             "'holdng:100': 'holdng' is no area",
@@ -248,7 +236,10 @@ def test_forms(text, address):
     ],
 )
 def test_refusals(text, code, seen, remedy):
-    assert parse(text) == Fault(code=code, field="address", seen=seen, remedy=remedy)
+    found = parse(text)
+    assert isinstance(found, Fault)
+    assert (found.code, found.field, found.seen, found.remedy) == (code, "address", seen, remedy)
+    assert found.next.startswith("tagbridge probe {plant} {device} ") == (code == "E402")
 
 
 @given(st.text(max_size=20))
@@ -285,3 +276,36 @@ def test_references_and_numbers_agree(area, first):
 def test_prints_as_wire_address():
     assert str(parse("HR101.3")) == "holding:100.3"
     assert str(parse("10001")) == "discrete:0"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("HR101.4-7", Address(Area.HOLDING, 100, 4, 7)),
+        ("holding:100.8-15", Address(Area.HOLDING, 100, 8, 15)),
+        ("HR101[10]", Address(Area.HOLDING, 100, count=10)),
+        ("40101[10]", Address(Area.HOLDING, 100, count=10)),
+        ("C17[8]", Address(Area.COIL, 16, count=8)),
+    ],
+)
+def test_bits_and_arrays(text, expected):
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "seen", "remedy"),
+    [
+        ("HR101.7-4", "E406", "'HR101.7-4': bits are written lowest first", "write HR101.4-7"),
+        ("HR101.4-4", "E406", "'HR101.4-4': bits are written lowest first", "write HR101.4"),
+        ("HR101.4-16", "E406", "'HR101.4-16': a register has no bit 16",
+         "bits are 0 (least significant) to 15"),
+        ("HR101[0]", "E407", "'HR101[0]': an array of nothing",
+         "write how many values it has: [10]"),
+        ("holding:0xFFFF[2]", "E405", "'holding:0xFFFF[2]' is outside of the holding area",
+         "counted from 0 it has holding:0 to holding:65535"),
+    ],
+)  # fmt: skip
+def test_bits_and_arrays_that_cannot_be(text, code, seen, remedy):
+    found = parse(text)
+    assert isinstance(found, Fault)
+    assert (found.code, found.seen, found.remedy) == (code, seen, remedy)

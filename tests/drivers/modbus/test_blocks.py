@@ -1,12 +1,15 @@
 """Planning: every row in one block, no block too large, no value cut, nothing extra read."""
 
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.modbus.blocks import Block, plan_device
+from drivers.modbus.blocks import Block
+from drivers.modbus.planning import plan_device
+from drivers.modbus.ranges import touching
 from tests.support.modbus import device, tag
 
 WIDTHS = {"uint16": 1, "float32": 2, "float64": 4, "bool": 1}
@@ -25,8 +28,27 @@ def test_neighbours_are_read_together():
     assert planned(*rows) == {100: ["holding:0-3"]}
 
 
-def test_a_gap_is_not_read():
-    assert planned(tag("a", "HR1"), tag("b", "HR3")) == {100: ["holding:0", "holding:2"]}
+def test_a_gap_is_read_along_where_that_is_cheaper_than_a_request():
+    rows = (tag("a", "HR1"), tag("b", "HR34"), tag("c", "HR68"))
+
+    assert planned(*rows) == {100: ["holding:0-33", "holding:67"]}
+    assert planned(*rows, max_gap="0") == {
+        100: ["holding:0", "holding:33", "holding:67"],
+    }
+    assert planned(*rows, max_gap="33") == {100: ["holding:0-67"]}
+    assert planned(*rows, max_registers=20) == {100: ["holding:0", "holding:33", "holding:67"]}
+
+
+def test_a_forbidden_range_is_no_gap():
+    rows = (tag("a", "HR1"), tag("b", "HR5"), tag("c", "HR9"))
+
+    assert planned(*rows, forbidden=("HR7",)) == {100: ["holding:0-4", "holding:8"]}
+    assert planned(*rows, forbidden=("input:0-99",)) == {100: ["holding:0-8"]}
+
+
+def test_what_is_only_written_is_not_read():
+    row = replace(tag("a", "HR1"), access="w")
+    assert planned(row, tag("b", "HR2")) == {100: ["holding:1"]}
 
 
 def test_areas_and_scans_are_read_apart():
@@ -78,7 +100,8 @@ def device_rows(draw):
 
 @given(device_rows(), st.integers(4, 125), st.integers(1, 2000))
 def test_properties_of_any_plan(rows, max_registers, max_coils):
-    plans = plan_device(device("d", 1, rows, max_registers=max_registers, max_coils=max_coils))
+    limits = {"max_registers": max_registers, "max_coils": max_coils, "max_gap": "0"}
+    plans = plan_device(device("d", 1, rows, **limits))
     seen = []
     for scan_ms, blocks in plans.items():
         read: dict[str, set[int]] = {}
@@ -99,16 +122,34 @@ def test_properties_of_any_plan(rows, max_registers, max_coils):
     assert sorted(seen) == list(range(len(rows)))
 
 
+@given(device_rows(), st.integers(4, 125), st.integers(0, 124), st.integers(0, 60))
+def test_plans_with_gaps_read_every_row_and_nothing_forbidden(rows, most, gap, forbidden):
+    chosen = device(
+        "d", 1, rows, max_registers=most, max_gap=str(gap), forbidden=(f"holding:{forbidden}",)
+    )
+    seen = []
+    for blocks in plan_device(chosen).values():
+        for block in blocks:
+            assert block.area.is_bits or block.count <= most
+            named = {place for row in block.rows for place in range(row.first, row.end)}
+            assert {block.first, block.first + block.count - 1} <= named
+            for place in set(range(block.first, block.first + block.count)) - named:
+                ranges = chosen.options.forbidden_ranges
+                assert touching(ranges, block.area, place, place + 1) is None
+            seen += block.points
+    assert sorted(seen) == list(range(len(rows)))
+
+
 @given(device_rows())
-def test_halves_read_the_same_rows(rows):
+def test_parts_read_the_same_rows(rows):
     for blocks in plan_device(device("d", 1, rows)).values():
         for block in blocks:
-            parts = block.halves()
-            if parts is None:
+            parts = block.parts()
+            if not parts:
                 assert len({(row.first, row.count) for row in block.rows}) == 1
             else:
-                assert sorted(parts[0].points + parts[1].points) == sorted(block.points)
-                assert parts[0].count + parts[1].count == block.count
+                assert sorted(p for part in parts for p in part.points) == sorted(block.points)
+                assert sum(part.count for part in parts) <= block.count
 
 
 def test_decodes_to_a_batch():

@@ -26,6 +26,17 @@ def faults(row, **options):
         tag("t", "10001", "bool"),
         tag("t", "30001", "float32"),
         tag("t", "holding:0xFFFC", "float64"),
+        tag("t", "HR1", "uint8"),
+        tag("t", "HR1.4-7", "uint8"),
+        tag("t", "HR1.0-15", "uint16"),
+        tag("t", "HR1[10]", "float32", "CDAB"),
+        tag("t", "C1[10]", "bool"),
+        tag("t", "HR1", "string(20,cp1252)", "BA"),
+        tag("t", "HR1", "string(20)", "-A"),
+        tag("t", "HR1", "bytes(8)"),
+        tag("t", "HR1", "bcd32", "CDAB"),
+        tag("t", "HR1", "epoch_s"),
+        tag("t", "HR1", "float16", "BA"),
     ],
 )
 def test_good_rows(row):
@@ -66,20 +77,45 @@ def test_good_rows(row):
         ),
         (
             tag("On", "C1", "uint16"),
-            ("E410", "type", "'C1' is a single bit, uint16 is not", "type bool"),
+            ("E410", "type", "'C1' is a single bit, uint16 is not", "read it as bool"),
         ),
         (
             tag("On", "HR1.3", "uint16"),
-            ("E410", "type", "'HR1.3' is a single bit, uint16 is not", "type bool"),
+            ("E410", "type", "'HR1.3' is a single bit, uint16 is not", "read it as bool"),
         ),
         (
             tag("Name", "HR1", "string"),
-            ("E410", "type", "Name: string cannot be read from registers yet",
-             "read it as another type"),
+            ("E410", "type", "Name: registers do not say how long a string is",
+             "read it as string(20)"),
         ),
         (
-            tag("Low", "HR1", "uint8"),
-            ("E410", "type", "Low: uint8 cannot be read from registers yet", "read it as uint16"),
+            tag("Low", "HR1", "uint8", "AB"),
+            ("E409", "order", "Low: order 'AB' on one byte",
+             "one byte has no order: leave it empty"),
+        ),
+        (
+            tag("When", "HR1", "datetime"),
+            ("E410", "type", "When: datetime is no type of registers", "read it as another type"),
+        ),
+        (
+            tag("Part", "HR1.0-11", "uint8"),
+            ("E410", "type", "'HR1.0-11' is a number of 12 bits, uint8 is not",
+             "read it as uint16"),
+        ),
+        (
+            tag("Blob", "HR1[2]", "bytes(4)"),
+            ("E410", "type", "Blob: Sparkplug has no arrays of bytes(4)",
+             "read it as uint8 or one value"),
+        ),
+        (
+            tag("Text", "HR1", "string(4)", "ABCD"),
+            ("E409", "order", "Text: order 'ABCD' has 4 letters, a register has 2",
+             "expected AB, BA, A- or -A"),
+        ),
+        (
+            tag("Long", "HR1[200]", "uint16"),
+            ("E411", "address", "Long: uint16[200] takes 200 registers, a request may ask for 125",
+             "a value is never read in two requests: raise max_registers"),
         ),
         (
             tag("Last", "HR65536", "float32"),
@@ -122,7 +158,7 @@ def test_overlap_off_by_one():
 
     assert found == [
         (1, "E408", "address",
-         "'Voltage/L2' at 30002 overlaps 'Voltage/L1' (30001, float32, 2 registers)"),
+         "'Voltage/L2' at 30002 lies inside 'Voltage/L1' (30001, float32, 2 registers)"),
     ]  # fmt: skip
 
 
@@ -167,7 +203,7 @@ def test_unit_twice():
             2,
             "E206",
             "unit",
-            "unit 12 on this link belongs to 'A' already",
+            "unit 12 on link '{link}' belongs to 'A' already",
             "two devices that answer to one unit id corrupt each other",
         )
     ]

@@ -8,14 +8,10 @@ import time
 import pytest
 
 from drivers.driver import LinkError
-from drivers.modbus.blocks import Block, plan_device
-from drivers.modbus.connection import (
-    Connection,
-    GarbledError,
-    NoAnswerError,
-    RefusedError,
-    Request,
-)
+from drivers.modbus.blocks import Block
+from drivers.modbus.connection import GarbledError, NoAnswerError, RefusedError, Request
+from drivers.modbus.planning import plan_device
+from drivers.modbus.tcp import TcpConnection
 from tests.support.modbus import device, tag
 from tests.support.modbus_peer import Asked, HostilePeer
 from tests.support.wait import free_port, until
@@ -31,8 +27,8 @@ def words(first: int, count: int = 2) -> bytes:
     return struct.pack(f">{count}H", *range(first, first + count))
 
 
-async def opened(peer: HostilePeer, timeout_s: float = 0.5) -> Connection:
-    connection = Connection("127.0.0.1", peer.port, timeout_s)
+async def opened(peer: HostilePeer, timeout_s: float = 0.5) -> TcpConnection:
+    connection = TcpConnection("127.0.0.1", peer.port, timeout_s)
     await connection.open()
     return connection
 
@@ -42,7 +38,7 @@ async def read_from(answer, timeout_s: float = 0.2) -> bytes:
     async with HostilePeer(answer) as peer:
         connection = await opened(peer, timeout_s)
         try:
-            return await connection.read(Request(7, block_at(100)))
+            return await connection.read(Request.of(7, block_at(100)))
         finally:
             connection.close()
 
@@ -126,7 +122,7 @@ async def test_another_unit_does_not_answer_for_unit_0():
     async with HostilePeer(answer) as peer:
         connection = await opened(peer)
         with pytest.raises(GarbledError, match="unit 1 answers for unit 0"):
-            await connection.read(Request(0, block_at(100)))
+            await connection.read(Request.of(0, block_at(100)))
         connection.close()
 
 
@@ -164,7 +160,7 @@ async def test_the_rest_of_a_late_answer_is_not_taken_for_a_new_one():
     async with HostilePeer(answer) as peer:
         connection = await opened(peer, 0.1)
         with pytest.raises(LinkError, match="pieces"):
-            await connection.read(Request(7, block_at(100)))
+            await connection.read(Request.of(7, block_at(100)))
         connection.close()
     assert not late.is_set()
 
@@ -178,10 +174,10 @@ async def test_pieces_that_come_between_requests_end_the_link():
     async with HostilePeer(answer) as peer:
         connection = await opened(peer, 0.1)
         with pytest.raises(NoAnswerError):
-            await connection.read(Request(7, block_at(100)))
+            await connection.read(Request.of(7, block_at(100)))
         await until(lambda: connection._client.ctx.recv_buffer, what="half an answer")
         with pytest.raises(LinkError, match="pieces"):
-            await connection.read(Request(7, block_at(200)))
+            await connection.read(Request.of(7, block_at(200)))
         connection.close()
 
 
@@ -198,9 +194,9 @@ async def test_a_cut_answer_is_not_completed_by_a_late_one():
     async with HostilePeer(answer) as peer:
         connection = await opened(peer, 0.1)
         with pytest.raises(NoAnswerError):
-            await connection.read(Request(7, block_at(100)))
+            await connection.read(Request.of(7, block_at(100)))
         with pytest.raises(LinkError, match="pieces"):
-            await connection.read(Request(7, block_at(200)))
+            await connection.read(Request.of(7, block_at(200)))
         connection.close()
 
 
@@ -215,8 +211,8 @@ async def test_many_timeouts_do_not_close_the_connection():
         connection = await opened(peer, 0.01)
         for first in range(100, 110):
             with pytest.raises(NoAnswerError):
-                await connection.read(Request(7, block_at(first)))
-        assert await connection.read(Request(7, block_at(110))) == words(110)
+                await connection.read(Request.of(7, block_at(first)))
+        assert await connection.read(Request.of(7, block_at(110))) == words(110)
         connection.close()
         assert peer.connections == 1
 
@@ -246,7 +242,7 @@ async def test_a_loss_ends_the_wait():
     with pytest.raises(LinkError, match="closed the connection"):
         await asyncio.wait_for(waiting, 5)
     with pytest.raises(LinkError, match="closed the connection"):
-        await connection.read(Request(7, block_at(100)))
+        await connection.read(Request.of(7, block_at(100)))
     connection.close()
 
 
@@ -260,7 +256,7 @@ async def test_a_cancellation_that_comes_with_the_answer_is_not_swallowed():
         connection = await opened(peer)
         decoder = connection._client.ctx.framer.decoder
         plain = decoder.decode
-        reading = asyncio.ensure_future(connection.read(Request(7, block_at(100))))
+        reading = asyncio.ensure_future(connection.read(Request.of(7, block_at(100))))
 
         def decode(frame):
             # runs after the answer is there and before the task is woken by it
@@ -275,13 +271,13 @@ async def test_a_cancellation_that_comes_with_the_answer_is_not_swallowed():
 
 async def test_refused():
     with pytest.raises(LinkError, match="refuses connections") as caught:
-        await Connection("127.0.0.1", free_port(), 1).open()
+        await TcpConnection("127.0.0.1", free_port(), 1).open()
     assert caught.value.remedy == "is Modbus TCP switched on there, on this port?"
 
 
 async def test_no_such_host():
     with pytest.raises(LinkError, match=r"no-such-host\.invalid:502: no such host"):
-        await Connection("no-such-host.invalid", 502, 1).open()
+        await TcpConnection("no-such-host.invalid", 502, 1).open()
 
 
 async def test_no_wrong_value_from_a_peer_that_lies_in_every_third_answer():
@@ -329,7 +325,7 @@ async def test_no_wrong_value_from_a_peer_that_lies_in_every_third_answer():
 
     outcomes = {"right": 0, "no answer": 0, "garbled": 0, "ended": 0}
     blocks = [block_at(first, dice.randrange(2, 20)) for first in range(0, 5000, 97)]
-    requests = [(block, Request(7, block)) for block in blocks]
+    requests = [(block, Request.of(7, block)) for block in blocks]
     async with HostilePeer(answer) as peer:
         connection = await opened(peer, 0.005)
         for _ in range(7_000):

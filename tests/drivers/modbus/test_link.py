@@ -12,6 +12,7 @@ from drivers.contract import listen, wall_clock_ms
 from drivers.driver import DeviceDown, DeviceUp, LinkError
 from drivers.heard import Heard
 from drivers.modbus import link as link_module
+from drivers.modbus import polls
 from drivers.modbus.addresses import Area
 from drivers.modbus.driver import MODBUS, host_and_port
 from mappings.batch import Batch
@@ -214,7 +215,7 @@ async def test_several_refused_rows_are_found():
 
 
 async def test_a_block_without_one_readable_row_stays_one_request(monkeypatch):
-    monkeypatch.setattr(link_module, "UNCUT_POLLS", 5)
+    monkeypatch.setattr(polls, "UNCUT_POLLS", 5)
     unit = device("Pump", 1, registers(6))
     async with simulated(unit) as simulator:
         simulator.hold("Pump", {f"R{n}": n for n in range(6)})

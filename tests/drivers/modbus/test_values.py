@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.modbus.values import CoilPlan, Field, RegisterPlan, is_order, order_in, orders
+from drivers.modbus.orders import is_order, known, order_in, orders
+from drivers.modbus.values import CoilPlan, Field, RegisterPlan
 from simulators.registers import registers_for, sent_order
 
 RANGES = {
@@ -76,9 +77,9 @@ def blocks_of_rows(draw):
         if len(words) + 1 + WIDTHS[wire_type] > 125:
             break
         words += [0xDEAD] * draw(st.integers(0, 1))
-        own = draw(st.sampled_from(["", *orders(WIDTHS[wire_type])]))
+        own = draw(st.sampled_from(["", *orders(known(wire_type))]))
         value = draw(values_of(wire_type))
-        order = order_in(WIDTHS[wire_type], own, word_order)
+        order = order_in(known(wire_type), own, word_order)
         fields.append(Field(point, 2 * len(words), wire_type, order))
         words += registers_for(value, wire_type, sent_order(wire_type, own, word_order))
         expected[point] = value
@@ -103,19 +104,21 @@ def test_any_block_decodes_to_what_was_encoded(block):
 def test_edges(wire_type, word_order):
     least, most = RANGES[wire_type]
     for value in (least, most, 0, 1):
-        order = order_in(WIDTHS[wire_type], "", word_order)
+        order = order_in(known(wire_type), "", word_order)
         words = registers_for(value, wire_type, sent_order(wire_type, "", word_order))
         raw = struct.pack(f">{len(words)}H", *words)
         assert list(RegisterPlan([Field(7, 0, wire_type, order)], len(raw)).decode(raw)) == [value]
 
 
 def test_orders():
-    assert order_in(1, "", "DCBA") == "AB"  # 16 bit stays AB unless the row says otherwise
-    assert order_in(4, "", "CDAB") == "GHEFCDAB"
-    assert order_in(4, "CDABGHEF", "ABCD") == "CDABGHEF"
-    assert all(is_order("".join(p), 4) for p in permutations(["AB", "CD", "EF", "GH"]))
+    assert (
+        order_in(known("int16"), "", "DCBA") == "AB"
+    )  # 16 bit stays AB unless the row says otherwise
+    assert order_in(known("float64"), "", "CDAB") == "GHEFCDAB"
+    assert order_in(known("int64"), "CDABGHEF", "ABCD") == "CDABGHEF"
+    assert all(is_order("".join(p), known("int64")) for p in permutations(["AB", "CD", "EF", "GH"]))
     for wrong in ("BADCEFGH", "ABCD", "ABCDEFG", "ABABABAB", "HGFEDCAB", ""):
-        assert not is_order(wrong, 4), wrong
+        assert not is_order(wrong, known("int64")), wrong
 
 
 def test_bits_of_registers_beside_numbers():
@@ -152,3 +155,65 @@ def test_coils(bits, data):
     assert list(plan.decode(raw)) == [bits[at] for at in picked]
     assert list(whole.decode(raw)) == bits
     assert all(type(value) is bool for value in plan.decode(raw))
+
+
+def read(wire_type, raw, order="AB", **where):
+    raw = bytes.fromhex(raw)
+    field = Field(0, 0, wire_type, order, **where)
+    (value,) = RegisterPlan([field], len(raw)).decode(raw)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("wire_type", "order", "raw", "value"),
+    [
+        ("string(4)", "AB", "4f4b2000", "OK"),
+        ("string(4)", "BA", "4b4f0020", "OK"),
+        ("string(3)", "A-", "4f004b000000", "OK"),
+        ("string(3)", "-A", "004f004b0000", "OK"),
+        ("string(3)", "AB", "4f4b2121", "OK!"),
+        ("string(4,cp1252)", "AB", "c3d6fc00", "ÃÖü"),
+        ("string(4,utf-8)", "AB", "c396e200", None),
+        ("string(4)", "AB", "ff4b2000", None),
+        ("string(8,utf-16-be)", "AB", "004f004b00000000", "OK"),
+        ("bytes(3)", "AB", "00ff8011", b"\x00\xff\x80"),
+        ("bcd16", "AB", "1234", 1234),
+        ("bcd16", "BA", "3412", 1234),
+        ("bcd16", "AB", "12a4", None),
+        ("bcd32", "CDAB", "56781234", 12345678),
+        ("float16", "AB", "3e00", 1.5),
+        ("int8", "AB", "00ff", -1),
+        ("uint8", "AB", "7fff", 255),
+        ("epoch_s", "ABCD", "6afdc2c0", 0x6AFDC2C0),
+        ("epoch_ms", "ABCDEFGH", "000001a1ec4c7e00", 0x1A1EC4C7E00),
+    ],
+)
+def test_other_types_by_hand(wire_type, order, raw, value):
+    assert read(wire_type, raw, order) == value
+
+
+@pytest.mark.parametrize(
+    ("wire_type", "bits", "raw", "value"),
+    [
+        ("uint8", (4, 7), "00a5", 0xA),
+        ("uint8", (8, 15), "7f00", 0x7F),
+        ("int8", (4, 7), "00f0", -1),
+        ("int8", (4, 7), "0070", 7),
+        ("uint16", (0, 15), "fffe", 0xFFFE),
+        ("uint16", (3, 12), "1ff8", 0x3FF),
+    ],
+)
+def test_several_bits_are_a_number(wire_type, bits, raw, value):
+    assert read(wire_type, raw, bit=bits[0], last_bit=bits[1]) == value
+
+
+def test_arrays_are_tuples():
+    assert read("int16", "0001 fffe 0003", count=3) == (1, -2, 3)
+    assert read("float32", "00003fc0 00004000", "CDAB", count=2) == (1.5, 2.0)
+    assert read("bcd16", "0012 0034", count=2) == (12, 34)
+    assert read("bcd16", "0012 003f", count=2) is None
+    assert read("string(2)", "4142 4300", count=2) == ("AB", "C")
+    coils = CoilPlan([Field(0, 1, "bool", count=3), Field(1, 0, "bool")])
+    assert dict(zip(coils.points, coils.decode(b"\x05"), strict=True)) == {
+        0: (False, True, False), 1: True,
+    }  # fmt: skip
