@@ -48,6 +48,10 @@ class ModbusDriver:
         address = parse(tag.address)
         return isinstance(address, Fault) or address.area in {Area.COIL, Area.HOLDING}
 
+    def probe(self, tag: Tag) -> str:
+        """The command that shows what is at a row's address."""
+        return f"tagbridge probe {{plant}} {{device}} {tag.address}"
+
     def stale_after_ms(self, tag: Tag, link: BaseModel) -> int:
         """Three scans and one answer: what a busy or disturbed line may take."""
         assert isinstance(link, LinkOptions)

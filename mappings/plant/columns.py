@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mappings.datatypes import WIRE_TYPES, DataType, WireType, wire_type
+from mappings.datatypes import IEC_NAMES, WIRE_TYPES, DataType, WireType, wire_type
 from mappings.errors import Fault, nearest
 from mappings.plant.blocks import one_of
 from mappings.plant.invalids import RawConditions, read_conditions
@@ -165,7 +165,8 @@ def _type(text: str) -> object:
         return found
     if text in _WIDTHLESS:
         return _fault("E510", f"type {text!r} does not say its width", f"write {_WIDTHLESS[text]}")
-    meant = nearest(text, [*WIRE_TYPES, "string(20)", "bytes(8)"])
+    names = IEC_NAMES if text.isupper() else [*WIRE_TYPES, "string(20)", "bytes(8)"]
+    meant = nearest(text, names)
     hint = f"did you mean {meant!r}?" if meant else f"types: {', '.join(WIRE_TYPES)}"
     return _fault("E510", f"unknown type {text!r}", hint)
 

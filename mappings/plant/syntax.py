@@ -21,7 +21,7 @@ _UNREADABLE = re.compile(
 UNSHOWN = ("password", "key")
 """The keys whose values no message may repeat, not even where they are no YAML."""
 
-_SHOWN = 24  # characters of a value in a remedy
+_SHOWN = 20  # characters of a value in a remedy
 
 
 def unreadable(text: str) -> _Problem | None:

@@ -66,7 +66,7 @@ CASES = [
     case(
         "E101", *row("name: A, address: ¦s=P[{n}].Speed, type: int16"),
         "not YAML here: [ ] { } inside { } end the value of 'address'",
-        "put it in quotes: address: 's=P[{n}].Speed, type: in…'",
+        "put it in quotes: address: 's=P[{n}].Speed, type…'",
     ),
     case(
         "E101", '  mcc: {endpoint: "tcp://10.0.4.11", timeout: 300ms}',
