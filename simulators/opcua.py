@@ -1,10 +1,12 @@
 """A simulated OPC UA server: the devices of a plant file, with nodes where their rows say.
 
-It reads the rows with the driver's address grammar and nothing else of the driver. Values come
+It reads the rows with the driver's grammar and nothing else of the driver. Values come
 from `simulators.signals` on the grid of each tag's scan, with the grid's time as SourceTimestamp;
 everything served is in `truth`. With ``counting`` every tag counts 1, 2, 3 ... instead, one number
 a scan, so that a test can tell whether one is missing. For trouble on purpose: `stop`, `start`
 with other namespaces, `load`, `hold`, `set_status`, `delete`, `restore`, `hush`.
+
+With ``policies`` it offers protected endpoints, and shows ``certificate``; it takes any client.
 
 It is asyncua's server, inside the caller's event loop (about 60 us a value; a thousand changes a
 second are no load). It starts in a good second.
@@ -17,20 +19,19 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Self, cast
 
-from asyncua import Server, ua
-from asyncua.crypto.permission_rules import User, UserRole
+from asyncua import ua
 
-from drivers.opcua.addresses import UA_NAMESPACE, NodeAddress, parse
+from drivers.opcua.addresses import UA_NAMESPACE, NodeAddress, PathAddress, parse
 from mappings.batch import Value
+from mappings.errors import Fault
 from mappings.plant.definitions import DeviceDefinition
 from simulators.clock import wall_clock_ms
-from simulators.opcua_nodes import Point, moment
-from simulators.signals import signal_for
+from simulators.opcua_nodes import Place, Point, moment
+from simulators.opcua_server import INSECURE, Front
+from simulators.opcua_values import Shape
 from simulators.truth import Truth
 
 logging.getLogger("asyncua.server").setLevel(logging.CRITICAL)
-
-_OWN_URI = "urn:tagbridge:simulator"
 
 
 class DeviceOptions(Protocol):
@@ -45,33 +46,12 @@ def _free_port(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-class _Users:
-    """Who may log in: the given users with their passwords, and anonymous if allowed."""
-
-    def __init__(self, passwords: Mapping[str, str], *, anonymous: bool) -> None:
-        self._passwords = passwords
-        self._anonymous = anonymous
-
-    def get_user(
-        self,
-        _server: Any,
-        username: str | None = None,
-        password: str | None = None,
-        certificate: Any = None,
-    ) -> Any:
-        """The user, or None to refuse (the interface of asyncua's user managers)."""
-        del certificate
-        if username is None:
-            return User(role=UserRole.User) if self._anonymous else None
-        known = username in self._passwords and self._passwords[username] == password
-        return User(role=UserRole.User, name=username) if known else None
-
-
 class OpcUaSimulator:
     """A server for some devices, from entering to leaving.
 
     ``users`` maps names to passwords; ``anonymous`` says who may come without (default: everybody,
-    unless there are users). ``port`` 0 takes a free one.
+    unless there are users). ``user_certificates`` log in as well. ``port`` 0 takes a free one.
+    ``policies`` are of `ALL_POLICIES` or ``insecure``; ``certificate`` is DER and PEM.
     """
 
     def __init__(
@@ -83,6 +63,9 @@ class OpcUaSimulator:
         seed: int = 1,
         users: Mapping[str, str] | None = None,
         anonymous: bool | None = None,
+        user_certificates: Sequence[bytes] = (),
+        policies: Sequence[str] = (INSECURE,),
+        certificate: tuple[bytes, bytes] | None = None,
         counting: bool = False,
         truth: Truth | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
@@ -91,14 +74,22 @@ class OpcUaSimulator:
         self.port = port or _free_port(host)
         self.truth = truth if truth is not None else Truth()
         self.served: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self._users = dict(users or {})
-        self._anonymous = not self._users if anonymous is None else anonymous
+        self._front = Front(
+            users=users or {},
+            user_certificates=user_certificates,
+            anonymous=anonymous,
+            policies=policies,
+            certificate=certificate,
+        )
         self._counting = counting
         self._now_ms = now_ms
         self._server: Any = None
+        self._index: dict[str, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._points: dict[tuple[str, str], Point] = {}
-        self._taken: set[NodeAddress] = set()
+        self._places: dict[NodeAddress | PathAddress, Place] = {}
+        self._place_of: dict[tuple[str, str], Place] = {}
+        self._folders: set[tuple[tuple[str, str], ...]] = set()
         for device in devices:
             self._add_device(device, seed)
 
@@ -110,7 +101,13 @@ class OpcUaSimulator:
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The URIs that the rows need, in the order of their first row."""
-        return tuple(dict.fromkeys(p.uri for p in self._points.values() if p.uri != UA_NAMESPACE))
+        uris = dict.fromkeys(uri for place in self._places.values() for uri in place.uris)
+        return tuple(uri for uri in uris if uri != UA_NAMESPACE)
+
+    @property
+    def certificate(self) -> bytes:
+        """The certificate that it shows, DER; nothing without protected endpoints."""
+        return self._front.certificate[0] if self._front.certificate else b""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -126,29 +123,21 @@ class OpcUaSimulator:
         whose URI is not in it have no node.
         """
         uris = self.namespaces if namespaces is None else tuple(namespaces)
-        users = _Users(self._users, anonymous=self._anonymous)
-        server = Server(user_manager=users)
-        server._application_uri = _OWN_URI  # noqa: SLF001  set_application_uri needs init
-        await server.init()
-        server.set_endpoint(self.endpoint)
-        server.set_server_name("tagbridge simulator")
-        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        tokens = [ua.AnonymousIdentityToken] if self._anonymous else []
-        server.set_identity_tokens(tokens + [ua.UserNameIdentityToken] * bool(self._users))
-        index = {UA_NAMESPACE: 0}
+        server = await self._front.server(self.endpoint)
+        self._index = {UA_NAMESPACE: 0}
         for uri in uris:
-            index[uri] = await server.register_namespace(uri)
+            self._index[uri] = await server.register_namespace(uri)
         self._server = server
+        self._folders = set()
         now_ms = self._now_ms()
-        for point in self._points.values():
-            place = index.get(point.uri)
-            point.node = None if place is None else point.node_id(place)
-            point.there, point.status = point.node is not None, 0
-            if not point.held:
-                point.value = point.sample(now_ms, 0 if self._counting else None)
-            if point.there:
-                await self._add_node(point)
-                await self._write(point, now_ms)
+        for place in self._places.values():
+            place.there, place.status = all(uri in self._index for uri in place.uris), 0
+            place.node = place.node_id(self._index) if place.there else None
+            for point in place.points:
+                point.move(now_ms, 0 if self._counting else None)
+            if place.there:
+                await self._add_node(place)
+                await self._write(place, now_ms)
         await server.start()
         by_scan = defaultdict(list)
         for point in self._points.values():
@@ -178,38 +167,41 @@ class OpcUaSimulator:
         for tag, value in values.items():
             point = self._points[device, tag]
             point.value, point.held = value, True
-            await self._write(point, self._now_ms())
+        for place in dict.fromkeys(self._place_of[device, tag] for tag in values):
+            await self._write(place, self._now_ms())
 
     async def set_status(self, device: str, tag: str, status: int) -> None:
         """Give a tag this StatusCode, with its last value, until `set_status` says 0 (Good)."""
-        point = self._points[device, tag]
-        point.status = status
-        await self._write(point, self._now_ms())
+        place = self._place_of[device, tag]
+        place.status = status
+        await self._write(place, self._now_ms())
 
     async def delete(self, device: str, tag: str) -> None:
         """Delete a tag's node; who watches it is told BadNodeIdUnknown (OPC 10000-4, 5.13.1)."""
-        point = self._points[device, tag]
+        place = self._place_of[device, tag]
         await self.set_status(device, tag, int(ua.StatusCodes.BadNodeIdUnknown))
         await asyncio.sleep(0)
-        point.there = False
-        attribute = self._server.iserver.aspace[point.node].attributes[ua.AttributeIds.Value]
+        place.there = False
+        attribute = self._server.iserver.aspace[place.node].attributes[ua.AttributeIds.Value]
         attribute.datachange_callbacks.clear()  # asyncua would call them without awaiting them
-        await self._server.delete_nodes([self._server.get_node(point.node)])
+        await self._server.delete_nodes([self._server.get_node(place.node)])
 
     async def restore(self, device: str, tag: str) -> None:
         """Bring a deleted tag's node back."""
-        point = self._points[device, tag]
-        point.there, point.status = True, 0
-        await self._add_node(point)
-        await self._write(point, self._now_ms())
+        await self._restore(self._place_of[device, tag])
 
     async def load(self, uri: str) -> None:
         """Add a namespace and the nodes of its rows while running: a PLC has loaded its program."""
-        place = await self._server.register_namespace(uri)
-        for key, point in self._points.items():
-            if point.uri == uri and not point.there:
-                point.node = point.node_id(place)
-                await self.restore(*key)
+        self._index[uri] = await self._server.register_namespace(uri)
+        for place in self._places.values():
+            if not place.there and all(each in self._index for each in place.uris):
+                place.node = place.node_id(self._index)
+                await self._restore(place)
+
+    async def _restore(self, place: Place) -> None:
+        place.there, place.status = True, 0
+        await self._add_node(place)
+        await self._write(place, self._now_ms())
 
     def hush(self) -> None:
         """Let all subscriptions die without a word, while the server goes on answering."""
@@ -220,38 +212,63 @@ class OpcUaSimulator:
         options = cast("DeviceOptions", device.options)
         for tag, metric in zip(device.tags, device.metrics, strict=True):
             address = parse(tag.address, options.namespaces)
-            assert isinstance(address, NodeAddress), address
-            if address.namespace == UA_NAMESPACE or address in self._taken:
+            assert not isinstance(address, Fault), address
+            point = Point(device.name, tag, metric, seed)
+            place = self._places.get(address)
+            if _standard(address) or (place is not None and not (place.composed and point.steps)):
                 continue  # every server has it, or another row has made it
-            key = (device.name, tag.name)
-            signal = signal_for(
-                seed, device.name, metric.name, metric.datatype, metric.low, metric.high
+            if place is None:
+                place = self._places[address] = Place(address)
+            place.points.append(point)
+            self._points[point.key] = point
+            self._place_of[point.key] = place
+
+    async def _add_node(self, place: Place) -> None:
+        first = place.points[0]
+        name = ua.QualifiedName(f"{first.device}/{first.tag.name}", place.node.NamespaceIndex)
+        parent = self._server.get_objects_node()
+        if isinstance(place.address, PathAddress):
+            *way, (uri, word) = place.address.steps
+            name = ua.QualifiedName(word, self._index[uri])
+            for depth in range(1, len(way) + 1):
+                parent = await self._folder(parent, tuple(way[:depth]))
+        data_type = None
+        if place.composed:
+            place.shape = Shape()
+            for point in place.points:
+                place.shape.add(point.steps, point.typed)
+            await place.shape.describe(
+                self._server, place.node.NamespaceIndex, f"{first.device}.{first.tag.name}"
             )
-            self._points[key] = Point(device.name, tag, metric, signal, address)
-            self._taken.add(address)
+            data_type = place.shape.data_type
+        await parent.add_variable(place.node, name, place.variant(), datatype=data_type)
 
-    async def _add_node(self, point: Point) -> None:
-        objects = self._server.get_objects_node()
-        name = ua.QualifiedName(f"{point.device}/{point.tag.name}", point.node.NamespaceIndex)
-        await objects.add_variable(point.node, name, point.variant())
+    async def _folder(self, parent: Any, way: tuple[tuple[str, str], ...]) -> Any:
+        uri, word = way[-1]
+        index = self._index[uri]
+        node = ua.StringNodeId("folder " + "/".join(name for _, name in way), index)
+        if way not in self._folders:
+            self._folders.add(way)
+            await parent.add_object(node, ua.QualifiedName(word, index))
+        return self._server.get_node(node)
 
-    async def _write(self, point: Point, t_ms: int) -> None:
-        if self._server is None or not point.there:
+    async def _write(self, place: Place, t_ms: int) -> None:
+        if self._server is None or not place.there:
             return
         at = moment(t_ms)
         await self._server.write_attribute_value(
-            point.node,
+            place.node,
             ua.DataValue(
-                Value=point.variant(),
-                StatusCode=ua.StatusCode(point.status),
+                Value=place.variant(),
+                StatusCode=ua.StatusCode(place.status),
                 SourceTimestamp=at,
                 ServerTimestamp=at,
             ),
         )
-        if not point.status & 0x8000_0000:
-            key = (point.device, point.tag.name)
-            self.served[key] += 1
-            self.truth.serve(*key, point.value, t_ms)
+        if not place.is_bad:
+            for point in place.points:
+                self.served[point.key] += 1
+                self.truth.serve(*point.key, point.value, t_ms)
 
     async def _drive(self, scan_ms: int, points: Sequence[Point]) -> None:
         """Sample on the grid: multiples of the scan. A late tick is made up for, never left out."""
@@ -260,12 +277,23 @@ class OpcUaSimulator:
         while True:
             await asyncio.sleep(max(0, t_ms - self._now_ms()) / 1000)
             number += 1
+            places: dict[Place, None] = {}
             for point in points:
                 if point.held:
                     continue
-                if point.there and not point.status & 0x8000_0000:
+                place = self._place_of[point.key]
+                if place.there and not place.is_bad:
                     # What it held was true until this moment.
-                    self.truth.serve(point.device, point.tag.name, point.value, t_ms)
-                point.value = point.sample(t_ms, number if self._counting else None)
-                await self._write(point, t_ms)
+                    self.truth.serve(*point.key, point.value, t_ms)
+                point.move(t_ms, number if self._counting else None)
+                places[place] = None
+            for place in places:
+                await self._write(place, t_ms)
             t_ms += scan_ms
+
+
+def _standard(address: NodeAddress | PathAddress) -> bool:
+    """Whether a node is one of OPC UA's own, which every server has."""
+    if isinstance(address, NodeAddress):
+        return address.namespace == UA_NAMESPACE
+    return address.steps[-1][0] == UA_NAMESPACE

@@ -73,6 +73,7 @@ SIMULATORS_MAY_IMPORT = (
     "drivers.mqtt.config",
     "drivers.opcua.addresses",
     "drivers.opcua.config",
+    "drivers.opcua.elements",
     "bridge.sparkplug.topics",
     "bridge.sparkplug.messages",
     "bridge.sparkplug.rules",

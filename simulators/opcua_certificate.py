@@ -1,0 +1,56 @@
+"""The certificate of a simulated OPC UA server, made by asyncua's own means.
+
+Kept in a folder, so that a simulator that is started again is the one that was trusted.
+"""
+
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+from asyncua.crypto.cert_gen import (
+    dump_private_key_as_pem,
+    generate_private_key,
+    generate_self_signed_app_certificate,
+)
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+_VALID_DAYS = 365
+
+
+def new_certificate(uri: str, days: int = _VALID_DAYS) -> tuple[bytes, bytes]:
+    """A certificate (DER) and its key (PEM) of the application ``uri``; negative days are past."""
+    key = generate_private_key()
+    certificate = generate_self_signed_app_certificate(
+        key,
+        "tagbridge simulator",
+        {},
+        [x509.UniformResourceIdentifier(uri), x509.DNSName(socket.gethostname())],
+        [ExtendedKeyUsageOID.SERVER_AUTH],
+        days=days,
+    )
+    return certificate.public_bytes(Encoding.DER), dump_private_key_as_pem(key)
+
+
+def kept_certificate(folder: Path | None, uri: str) -> tuple[bytes, bytes]:
+    """The one that is in the folder; a new one where there is none, or no folder to write to."""
+    if folder is None:
+        return new_certificate(uri)
+    certificate, key = folder / "certificate.der", folder / "key.pem"
+    now = datetime.now(UTC)
+    try:
+        known = certificate.read_bytes()
+        if x509.load_der_x509_certificate(known).not_valid_after_utc > now:
+            return known, key.read_bytes()
+    except (OSError, ValueError):
+        pass
+    made = new_certificate(uri)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        key.touch(0o600)
+        key.write_bytes(made[1])
+        certificate.write_bytes(made[0])
+    except OSError:
+        pass  # it lives as long as this process
+    return made
