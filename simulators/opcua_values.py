@@ -30,7 +30,7 @@ class Shape:
     """A node of the tree: a leaf that a row fills, an array, or a structure."""
 
     leaf: Callable[[], Typed] | None = None
-    first: int = 0
+    ranges: dict[int, Callable[[], Typed]] = field(default_factory=dict)
     elements: dict[int, "Shape"] = field(default_factory=dict)
     fields: dict[str, "Shape"] = field(default_factory=dict)
     data_type: Any = None
@@ -43,7 +43,7 @@ class Shape:
             return
         step, rest = steps[0], steps[1:]
         if isinstance(step, Range):
-            self.leaf, self.first = leaf, step.first
+            self.ranges[step.first] = leaf
         elif isinstance(step, int):
             self.elements.setdefault(step, Shape()).add(rest, leaf)
         else:
@@ -52,7 +52,7 @@ class Shape:
     @property
     def is_array(self) -> bool:
         """Whether it holds several values."""
-        return bool(self.elements) or (self.leaf is not None and isinstance(self.leaf()[1], list))
+        return bool(self.elements or self.ranges)
 
     async def describe(self, server: Any, index: int, name: str) -> None:
         """Tell the server the types of all structures inside; their names end in the way there."""
@@ -90,17 +90,24 @@ class Shape:
                 ua.VariantType.ExtensionObject,
                 ua.ExtensionObject(TypeId=self.encoding, Body=self.packed()),
             )
-        if self.elements:
-            spare = self.elements[max(self.elements)]
-            values = [
-                self.elements.get(place, spare).value() for place in range(max(self.elements) + 1)
-            ]
-            return Typed(values[0].kind, [each.value for each in values])
+        if self.is_array:
+            return self._array()
         assert self.leaf is not None
-        kind, value = self.leaf()
-        if isinstance(value, list) and self.first:
-            value = value[:1] * self.first + value
-        return Typed(kind, value)
+        return self.leaf()
+
+    def _array(self) -> Typed:
+        """All elements; where no row reads one, another stands in its place."""
+        values: dict[int, Any] = {}
+        kind = None
+        for first, leaf in self.ranges.items():
+            kind, part = leaf()
+            values |= dict(enumerate(part, first))
+        for place, element in self.elements.items():
+            kind, values[place] = element.value()
+        spare = next(iter(values.values()), 0)
+        return Typed(
+            kind, [values.get(place, spare) for place in range(max(values, default=-1) + 1)]
+        )
 
     def packed(self) -> bytes:
         """The fields of a structure, one after the other."""

@@ -3,8 +3,10 @@
 import uuid
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from drivers.opcua.addresses import UA_NAMESPACE, NodeAddress, parse
+from drivers.opcua.addresses import UA_NAMESPACE, NodeAddress, PathAddress, parse
 from mappings.errors import Fault
 
 NAMESPACES = {"s7": "http://www.siemens.com/simatic-s7-opcua", "ns=4": "urn:chiller:types"}
@@ -48,6 +50,17 @@ def test_reads(text, namespace, kind, identifier):
         ("s7;x=5", "E420"),
         ("s7;S=Speed", "E420"),
         ("nsu=;s=x", "E420"),
+        ("/", "E429"),
+        ("//", "E429"),
+        ("/s7:", "E429"),
+        ("/s7:Chiller/", "E429"),
+        ("/s7:Chiller//s7:Speed", "E429"),
+        ("/s7:R&D", "E429"),
+        ("/s7:end&", "E429"),
+        ("/s8:Chiller", "E422"),
+        ("/3:Chiller", "E421"),
+        ("/ns=3:Chiller", "E421"),
+        ("/:Chiller", "E422"),
         ("ns=3;i=1", "E421"),
         ("ns=1;s=x", "E421"),
         ("s8;i=1", "E422"),
@@ -74,11 +87,52 @@ def test_refuses(text, code):
     assert fault.remedy
 
 
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("/s7:Chiller/s7:Speed", ((S7, "Chiller"), (S7, "Speed"))),
+        ("/Server/ServerStatus", ((UA_NAMESPACE, "Server"), (UA_NAMESPACE, "ServerStatus"))),
+        ("/4:Chiller", (("urn:chiller:types", "Chiller"),)),
+        ("/ns=4:Chiller", (("urn:chiller:types", "Chiller"),)),
+        ("/s7:In&/Out/s7:a&:b/s7:R&&D", ((S7, "In/Out"), (S7, "a:b"), (S7, "R&D"))),
+        ("/a&:b", ((UA_NAMESPACE, "a:b"),)),
+        ("/s7:12:30", ((S7, "12:30"),)),
+        ("/s7: Chiller 1", ((S7, " Chiller 1"),)),
+    ],
+)
+def test_reads_paths(text, steps):
+    assert parse(text, NAMESPACES) == PathAddress(steps=steps)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["s7", "ns=4", ""]), st.text(min_size=1)), min_size=1, max_size=4
+    )
+)
+def test_every_name_can_be_written(names):
+    def escaped(name: str) -> str:
+        return "".join("&" + c if c in "/:&" else c for c in name)
+
+    text = "".join(f"/{space}:{escaped(n)}" if space else f"/{escaped(n)}" for space, n in names)
+    uris = {**NAMESPACES, "": UA_NAMESPACE}
+    assert parse(text, NAMESPACES) == PathAddress(
+        steps=tuple((uris[space], name) for space, name in names)
+    )
+
+
+@given(st.text())
+def test_any_text_is_an_address_or_a_fault(text):
+    assert isinstance(parse(text, NAMESPACES), NodeAddress | PathAddress | Fault)
+
+
 def test_an_unpinned_index_says_how_to_pin_it():
     fault = parse("ns=3;i=1", NAMESPACES)
     assert isinstance(fault, Fault)
     assert fault.seen == "'ns=3' may mean another namespace after the next download to the PLC"
-    assert 'namespaces: {"ns=3": URI}' in fault.remedy
+    assert fault.remedy == (
+        'pin it once under namespaces: {"ns=3": URI}; pasted node ids may then stay as they are'
+    )
+    assert fault.next == "tagbridge browse {plant} {device} --namespaces"
 
 
 def test_an_unknown_alias_suggests_the_nearest():
