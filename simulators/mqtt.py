@@ -247,8 +247,9 @@ class MqttSimulator:
         user, password = self._login or (None, None)
         while True:
             with suppress(aiomqtt.MqttError):
+                # A connection that breaks before its CONNACK is noticed by the timeout alone.
                 async with aiomqtt.Client(
-                    self.host, self.port, username=user, password=password, keepalive=5
+                    self.host, self.port, username=user, password=password, keepalive=5, timeout=2
                 ) as client:
                     self._client = client
                     self._connected.set()

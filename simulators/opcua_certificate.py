@@ -1,20 +1,17 @@
-"""The certificate of a simulated OPC UA server, made by asyncua's own means.
+"""The certificate of a simulated OPC UA server, self-signed.
 
 Kept in a folder, so that a simulator that is started again is the one that was trusted.
 """
 
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from asyncua.crypto.cert_gen import (
-    dump_private_key_as_pem,
-    generate_private_key,
-    generate_self_signed_app_certificate,
-)
+from asyncua.crypto.cert_gen import dump_private_key_as_pem, generate_private_key
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _VALID_DAYS = 365
 
@@ -22,13 +19,28 @@ _VALID_DAYS = 365
 def new_certificate(uri: str, days: int = _VALID_DAYS) -> tuple[bytes, bytes]:
     """A certificate (DER) and its key (PEM) of the application ``uri``; negative days are past."""
     key = generate_private_key()
-    certificate = generate_self_signed_app_certificate(
-        key,
-        "tagbridge simulator",
-        {},
-        [x509.UniformResourceIdentifier(uri), x509.DNSName(socket.gethostname())],
-        [ExtendedKeyUsageOID.SERVER_AUTH],
-        days=days,
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tagbridge simulator")])
+    now = datetime.now(UTC)
+    begin, end = sorted((now - timedelta(hours=1), now + timedelta(days=days)))
+    names = [x509.UniformResourceIdentifier(uri), x509.DNSName(socket.gethostname())]
+    usage = x509.KeyUsage(
+        digital_signature=True, content_commitment=True, key_encipherment=True,
+        data_encipherment=True, key_agreement=False, key_cert_sign=True, crl_sign=False,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
     )
     return certificate.public_bytes(Encoding.DER), dump_private_key_as_pem(key)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Self
 
 from tests.support.wait import free_port
@@ -13,13 +14,15 @@ class Forwarder:
     `freeze`: connections stay open, nothing passes, and new ones are accepted but stay mute.
     `cut`: all connections are reset; new ones pass unless `refuse` was called.
     `half_close`: clients are told the end of what they read, and what they say is still passed on.
-    ``bytes_per_s``, if set, is how fast each direction of each connection is.
+    ``bytes_per_s``, if set, is how fast each direction of each connection is; ``on_bytes`` is told
+    all that passes, in both directions.
     """
 
     def __init__(self, target_port: int) -> None:
         self.port = free_port()
         self.connections = 0
         self.bytes_per_s: float | None = None
+        self.on_bytes: Callable[[bytes], None] | None = None
         self._target_port = target_port
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -95,5 +98,7 @@ class Forwarder:
                     continue
                 if self.bytes_per_s is not None:
                     await asyncio.sleep(len(chunk) / self.bytes_per_s)
+                if self.on_bytes is not None:
+                    self.on_bytes(chunk)
                 writer.write(chunk)
                 await writer.drain()
