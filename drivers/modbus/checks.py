@@ -1,7 +1,8 @@
 """Checks: what is wrong with Modbus rows, between rows, and between units; offline, all at once.
 
 Codes: E401 to E407 addresses (in `drivers.modbus.refusals`), E408 rows that overlap, E409 order,
-E410 type and address do not fit, E411 value larger than a request may be, E206 unit twice.
+E410 type and address do not fit, E411 value larger than a request may be, E412 a row that must
+never be read, E206 unit twice.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from drivers.modbus.addresses import LAST, Address, parse
 from drivers.modbus.blocks import span
 from drivers.modbus.config import DeviceOptions
 from drivers.modbus.orders import is_order, is_text, known, orders
+from drivers.modbus.ranges import touching
 from drivers.modbus.readers import CODES
 from mappings.datatypes import WireType
 from mappings.errors import Fault
@@ -26,6 +28,12 @@ def check_tag(tag: Tag, options: DeviceOptions) -> list[Fault]:
     misfit = _misfit(tag, address)
     if misfit is not None:
         return [misfit]
+    end = address.first + span(tag, address)
+    closed = touching(options.forbidden_ranges, address.area, address.first, end)
+    if closed is not None:
+        seen = f"{tag.name}: {tag.address} is in the forbidden range {closed}"
+        remedy = "it would be read at every scan: remove the row, or narrow the range"
+        return [Fault(code="E412", field="address", seen=seen, remedy=remedy)]
     if tag.element:
         seen = f"element {tag.element!r}: an address names registers and bits by itself"
         remedy = "leave the cell empty; an array is HR101[10], a bit HR101.3"

@@ -50,13 +50,19 @@ def _hold(key: str, text: str, held: dict[Area, dict[int, int]]) -> Fault | None
         return Fault(code="E152", field=key, seen=f"{key!r} is not a whole register", remedy=remedy)
     most = 1 if address.area.is_bits else 0xFFFF
     for place, word in enumerate(_SEPARATOR.split(text.strip()), address.first):
-        number = int(word, 0) if _WORD.fullmatch(word) and not word.startswith("0_") else None
+        number = _number(word)
         if number is None or not (0 <= number <= most or (most > 1 and -0x8000 <= number < 0)):
             what = "0 or 1" if address.area.is_bits else "words of 16 bits: 500, 0x01F4, -1"
             seen = f"{word!r} is not what {key} can hold"
             return Fault(code="E152", field=key, seen=seen, remedy=f"write {what}")
         held[address.area][place] = number & 0xFFFF
     return None
+
+
+def _number(word: str) -> int | None:
+    if not _WORD.fullmatch(word):
+        return None
+    return int(word, 16) if word[:2].lower() == "0x" else int(word)
 
 
 def _bytes(words: list[int], *, is_bits: bool) -> bytes:

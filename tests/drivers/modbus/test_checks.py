@@ -143,6 +143,20 @@ def test_a_value_must_fit_into_one_request():
     ]
 
 
+def test_a_row_in_a_forbidden_range_is_refused():
+    forbidden = {"forbidden": ("holding:10-19",)}
+    assert faults(tag("t", "holding:9"), **forbidden) == []
+    assert faults(tag("t", "input:10"), **forbidden) == []
+    assert faults(tag("t", "holding:9", "float32"), **forbidden) == [
+        (
+            "E412",
+            "address",
+            "t: holding:9 is in the forbidden range holding:10-19",
+            "it would be read at every scan: remove the row, or narrow the range",
+        )
+    ]
+
+
 def test_two_faults_of_one_row_are_said_together():
     assert [f[0] for f in faults(tag("t", "HR65536", "float32", "AB"))] == ["E405", "E409"]
 
