@@ -186,6 +186,51 @@ def migrate(
 
 
 @app.command()
+def probe(
+    plant: PlantPath,
+    name: Annotated[str, typer.Argument(metavar="DEVICE", help="Or a link, with --units.")],
+    address: Annotated[str, typer.Argument(help="As in a table: HR101, holding:100.")] = "",
+    *,
+    units: Annotated[bool, typer.Option("--units", help="Which units of a link answer.")] = False,
+) -> None:
+    """Read a Modbus address and its neighbours in the usual types, besides every plan."""
+    from bridge.cli.probe import probe as run_probe
+
+    raise typer.Exit(run_probe(plant, name, address, units=units))
+
+
+trust = typer.Typer(no_args_is_help=True, help="OPC UA servers' certificates: list, accept, own.")
+app.add_typer(trust, name="trust")
+
+
+@trust.command("list")
+def trust_list(plant: PlantPath) -> None:
+    """Show the certificates that are trusted, and those that wait."""
+    from bridge.cli.trust import trusted
+
+    raise typer.Exit(trusted(plant))
+
+
+@trust.command("accept")
+def trust_accept(
+    plant: PlantPath,
+    thumbprint: Annotated[str, typer.Argument(help="As the server shows it: 40 hex digits.")],
+) -> None:
+    """Trust a server whose certificate waits."""
+    from bridge.cli.trust import accept
+
+    raise typer.Exit(accept(plant, thumbprint))
+
+
+@trust.command("own")
+def trust_own(plant: PlantPath) -> None:
+    """Show the gateway's own certificate, which servers have to trust."""
+    from bridge.cli.trust import own
+
+    raise typer.Exit(own(plant))
+
+
+@app.command()
 def watch(
     broker: Annotated[str, typer.Argument(metavar="BROKER", help="mqtt://host[:port]")],
     *,

@@ -90,7 +90,7 @@ class ModbusDriver:
 async def _opened(endpoint: Endpoint, now_ms: Clock) -> AsyncIterator[Link]:
     options = endpoint.options
     assert isinstance(options, LinkOptions)
-    connection, worth = _connection(endpoint.url, options)
+    connection, worth = connection_to(endpoint.url, options)
     await connection.open()
     try:
         link = ModbusLink(
@@ -107,8 +107,8 @@ async def _opened(endpoint: Endpoint, now_ms: Clock) -> AsyncIterator[Link]:
         connection.close()
 
 
-def _connection(url: str, options: LinkOptions) -> tuple[Connection, int]:
-    """What leads to an endpoint, and how many registers are worth a request there."""
+def connection_to(url: str, options: LinkOptions) -> tuple[Connection, int]:
+    """What leads to an endpoint, not open yet, and how many registers are worth a request there."""
     timeout_s, pause_s = options.timeout / 1000, options.pause / 1000
     scheme, _, rest = url.partition("://")
     if scheme == "rtu":

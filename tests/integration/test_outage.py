@@ -77,6 +77,7 @@ async def test_ten_kills_of_the_gateway_under_load(tmp_path: Path) -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(300)  # its waits alone add up to two minutes
 async def test_fifty_kills_of_the_gateway_under_load(tmp_path: Path) -> None:
     await kill_and_count(tmp_path, kills=50, seed=21)
 
