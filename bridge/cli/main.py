@@ -199,6 +199,28 @@ def probe(
     raise typer.Exit(run_probe(plant, name, address, units=units))
 
 
+@app.command()
+def browse(
+    plant: PlantPath,
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="An OPC UA device.")],
+    *,
+    only_namespaces: Annotated[
+        bool, typer.Option("--namespaces", help="Its namespaces, and nothing else.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Rows for a tag table.")] = False,
+    depth: Annotated[int, typer.Option(help="How many levels below Objects.", min=1)] = 8,
+    most: Annotated[int, typer.Option(help="How many variables.", min=1)] = 500,
+) -> None:
+    """Show what an OPC UA server has: variables with address, type, access and value."""
+    from bridge.cli.browse import browse as run_browse
+
+    raise typer.Exit(
+        run_browse(
+            plant, device, only_namespaces=only_namespaces, as_csv=as_csv, depth=depth, most=most
+        )
+    )
+
+
 trust = typer.Typer(no_args_is_help=True, help="OPC UA servers' certificates: list, accept, own.")
 app.add_typer(trust, name="trust")
 

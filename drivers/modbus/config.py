@@ -109,7 +109,7 @@ class LinkOptions(BaseModel):
     ``after_connect`` before the first. Units that do not answer are tried so seldom that waiting
     for them takes ``dead_share`` of the time at most. ``turnaround`` is what a unit is assumed to
     need before it answers, where loads are computed. ``in_flight`` is how many requests may be
-    unanswered at once.
+    unanswered at once; this release knows 1 only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -117,7 +117,7 @@ class LinkOptions(BaseModel):
     timeout: Annotated[Duration, lasting("10ms", "1min")] = 1_000
     pause: Annotated[Duration, lasting("0ms", "10s")] = 0
     after_connect: Annotated[Duration, lasting("0ms", "1min")] = 0
-    in_flight: Annotated[WholeNumber, Field(ge=1, le=16)] = 1
+    in_flight: Annotated[WholeNumber, Field(ge=1, le=1)] = 1
     dead_share: Share = 0.05
     turnaround: Annotated[Duration, lasting("0ms", "10s")] = 20
     serial: SerialOptions | None = None

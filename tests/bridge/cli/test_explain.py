@@ -23,6 +23,16 @@ def test_every_topic_that_a_message_names_has_a_page():
     assert named <= set(topics()), named - set(topics())
 
 
+def test_every_command_that_a_message_names_exists():
+    named = {word for text in SOURCES for word in re.findall(r"[\"'`]tagbridge ([a-z-]+)\b", text)}
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    groups = {group.name for group in app.registered_groups}
+    said_not_to_exist = {"relay"}
+    sentences = {"plant"}
+    assert named - said_not_to_exist - sentences <= commands | groups
+    assert {"check", "explain"} <= named
+
+
 @pytest.mark.parametrize("word", ["E402", "e402", "addresses", "Addresses"])
 def test_a_page_is_printed(word: str):
     ended = run("explain", word)
