@@ -2,7 +2,7 @@
 
 Codes: E401 to E407 addresses (in `drivers.modbus.refusals`), E408 rows that overlap, E409 order,
 E410 type and address do not fit, E411 value larger than a request may be, E412 a row that must
-never be read, E206 unit twice.
+never be read, E413 a unit that no wire has, E414 a serial port without a wire, E206 unit twice.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from drivers.modbus.addresses import LAST, Address, parse
 from drivers.modbus.blocks import span
-from drivers.modbus.config import DeviceOptions
+from drivers.modbus.config import DeviceOptions, LinkOptions
 from drivers.modbus.orders import is_order, is_text, known, orders
 from drivers.modbus.ranges import touching
 from drivers.modbus.readers import CODES
@@ -18,6 +18,9 @@ from mappings.datatypes import WireType
 from mappings.errors import Fault
 from mappings.plant.problems import shell_word
 from mappings.tags import Device, Tag
+
+LAST_UNIT = 247
+"""The highest unit on a wire (Modbus over serial line 1.02, section 2.2)."""
 
 
 def check_tag(tag: Tag, options: DeviceOptions) -> list[Fault]:
@@ -190,4 +193,26 @@ def check_link(devices: Sequence[Device]) -> list[tuple[int, Fault]]:
                 next="tagbridge probe {plant} {link} --units",
             )
             faults.append((index, fault))
+    return faults
+
+
+def check_endpoint(
+    endpoint: str, link: LinkOptions, devices: Sequence[Device]
+) -> list[tuple[int | None, Fault]]:
+    """Units that a wire cannot have (0 speaks to all of them), and ``serial`` without a wire."""
+    scheme = endpoint.partition("://")[0]
+    faults: list[tuple[int | None, Fault]] = []
+    if scheme == "tcp":
+        if link.serial is not None:
+            seen = f"'serial' beside {endpoint}"
+            remedy = "serial is for rtu:// and rtu+tcp://: remove it, or write that endpoint"
+            faults.append((None, Fault(code="E414", field="serial", seen=seen, remedy=remedy)))
+        return faults
+    for index, device in enumerate(devices):
+        options = device.options
+        assert isinstance(options, DeviceOptions)
+        if not 1 <= options.unit <= LAST_UNIT:
+            seen = f"unit {options.unit} on a wire"
+            remedy = f"a wire has units 1 to {LAST_UNIT}; 0 would speak to all of them"
+            faults.append((index, Fault(code="E413", field="unit", seen=seen, remedy=remedy)))
     return faults

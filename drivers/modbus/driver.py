@@ -70,6 +70,13 @@ class ModbusDriver:
         """Units that occur twice."""
         return checks.check_link(devices)
 
+    def check_endpoint(
+        self, endpoint: str, link: BaseModel, devices: Sequence[Device]
+    ) -> list[tuple[int | None, Fault]]:
+        """Units that no wire has, and a serial port that is none."""
+        assert isinstance(link, LinkOptions)
+        return checks.check_endpoint(endpoint, link, devices)
+
     def requests(self, devices: Sequence[Device], link: BaseModel) -> list[PlannedRequest]:
         """All requests of a link."""
         assert isinstance(link, LinkOptions)

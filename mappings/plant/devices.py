@@ -10,12 +10,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import chain
 
+from mappings.errors import Fault
 from mappings.plant.blocks import entries, keys_of, read_block, suggestion, wrong_shape
 from mappings.plant.definitions import PlaceDefinition
 from mappings.plant.driver_blocks import BlockReader, DeviceDraft
 from mappings.plant.equipment import EquipmentReader, Given
 from mappings.plant.expansion import Values, filled, filled_text
 from mappings.plant.faults import tell_fault
+from mappings.plant.grammar import WithWires
 from mappings.plant.instances import Instance, Instances, scopes, tell_unused
 from mappings.plant.links import Grammars, LinkDraft, endpoint_key
 from mappings.plant.names import check_dots, check_sparkplug_id, folded
@@ -279,7 +281,14 @@ def check_between(drafts: Sequence[DeviceDraft], report: Report) -> None:
 
 def _check_link(link: LinkDraft, behind: list[DeviceDraft], report: Report) -> None:
     assert link.driver is not None
-    for index, fault in link.driver.check_link([_as_device(draft) for draft in behind]):
+    devices = [_as_device(draft) for draft in behind]
+    faults: list[tuple[int | None, Fault]] = [*link.driver.check_link(devices)]
+    if isinstance(link.driver, WithWires) and link.options is not None:
+        faults += link.driver.check_endpoint(link.endpoint, link.options, devices)
+    for index, fault in faults:
+        if index is None:
+            report.add(fault.code, link.endpoint_spot, f"{link.name}: {fault.seen}", fault.remedy)
+            continue
         draft = behind[index]
         assert draft.block is not None
         entry = draft.block.get(fault.field)

@@ -146,6 +146,20 @@ class WithScans(Protocol):
 
 
 @runtime_checkable
+class WithWires(Protocol):
+    """A driver of several kinds of connections, which not every device fits, has this."""
+
+    def check_endpoint(
+        self, endpoint: str, link: BaseModel, devices: Sequence[Device]
+    ) -> list[tuple[int | None, Fault]]:
+        """What is wrong between an endpoint and what is behind it.
+
+        With the device's index, ``Fault.field`` a key of its driver block; or None, of the link.
+        """
+        ...
+
+
+@runtime_checkable
 class WithArrays(Protocol):
     """A driver that knows of addresses which can never be arrays has this."""
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from drivers.modbus.config import LinkOptions
 from drivers.modbus.driver import MODBUS
+from mappings.plant.reader import read_plant
 from tests.support.modbus import device, tag
 
 OPTIONS = device("d", 1, ()).options
@@ -220,4 +222,41 @@ def test_unit_twice():
             "unit 12 on link '{link}' belongs to 'A' already",
             "two devices that answer to one unit id corrupt each other",
         )
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["rtu:///dev/ttyS0", "rtu+tcp://10.0.0.1:4001"])
+def test_a_wire_has_units_1_to_247(scheme):
+    units = [device(str(unit), unit, ()) for unit in (0, 1, 247, 248)]
+    found = MODBUS.check_endpoint(scheme, LinkOptions(), units)
+    assert [(index, f.code, f.field) for index, f in found] == [
+        (0, "E413", "unit"),
+        (3, "E413", "unit"),
+    ]
+    assert MODBUS.check_endpoint("tcp://10.0.0.1", LinkOptions(), units) == []
+
+
+def test_a_serial_port_needs_a_wire():
+    options = LinkOptions.model_validate({"serial": {"baud": "9600"}})
+    [(index, fault)] = MODBUS.check_endpoint("tcp://10.0.0.1", options, [])
+    assert (index, fault.code, fault.seen) == (None, "E414", "'serial' beside tcp://10.0.0.1")
+    assert MODBUS.check_endpoint("rtu:///dev/ttyS0", options, []) == []
+
+
+def test_the_reader_tells_it_at_its_place():
+    text = """\
+tagbridge: 1
+edge_node: {group: G, name: n}
+destinations: {scada: {servers: ["mqtt://a"]}}
+links:
+  net: {endpoint: "tcp://10.0.0.1", serial: {baud: 9600}}
+  wire: {endpoint: "rtu:///dev/ttyS0"}
+devices:
+  A: {modbus: {link: net, unit: 0}, tags: [{name: A, address: HR1, type: int16}]}
+  B: {modbus: {link: wire, unit: 250}, tags: [{name: A, address: HR1, type: int16}]}
+"""
+    _, problems = read_plant(text, "p.yaml", {"modbus": MODBUS})
+    assert [str(problem).partition("\n")[0] for problem in problems] == [
+        "p.yaml:5:19: E414 net: 'serial' beside tcp://10.0.0.1",
+        "p.yaml:9:34: E413 unit 250 on a wire",
     ]
