@@ -16,6 +16,7 @@ machine acknowledges bytes, the broker has a whole keep-alive to answer once it 
 """
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import struct
@@ -128,8 +129,9 @@ class Wire:
 
     def _unwatch(self) -> None:
         if self._watched >= 0:
-            self._loop.remove_reader(self._watched)
-            self._loop.remove_writer(self._watched)
+            for remove in (self._loop.remove_reader, self._loop.remove_writer):
+                with contextlib.suppress(RuntimeError, OSError, ValueError):  # see _watch_write
+                    remove(self._watched)
             self._watched = -1
 
     def _closing(self, _client: Client, _userdata: Any, _sock: Any) -> None:
@@ -140,12 +142,19 @@ class Wire:
         self._in_loop(self._watch_write)
 
     def _watch_write(self) -> None:
-        if self._watched >= 0:
+        if self._watched < 0:
+            return
+        try:
             self._loop.add_writer(self._watched, self._writable)
+        except (RuntimeError, OSError, ValueError) as error:
+            # The loop has given up this file (uvloop does at an error of its poll), unsaid.
+            # Later, because paho is in the middle of something.
+            self._loop.call_soon(self._give_up, f"the socket is watched no more ({error})")
 
     def _unwatch_write(self, _client: Client, _userdata: Any, _sock: Any) -> None:
         if self._watched >= 0:
-            self._loop.remove_writer(self._watched)
+            with contextlib.suppress(RuntimeError, OSError, ValueError):  # see _watch_write
+                self._loop.remove_writer(self._watched)
 
     def _readable(self) -> None:
         if self._socket is None or self._paused:

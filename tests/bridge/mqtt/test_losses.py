@@ -94,6 +94,30 @@ async def test_a_killed_broker_ends_everything_that_waits_at_once(mosquitto: Mos
     assert not await connection.disconnect(1)
 
 
+class GivenUp:
+    """A loop that has closed the handle of a socket, as uvloop does at an error of its poll."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._loop, name)
+
+    def add_writer(self, *_: object) -> None:
+        raise RuntimeError("the handler is closed")
+
+    remove_writer = remove_reader = add_writer
+
+
+async def test_a_socket_that_the_loop_has_given_up_is_a_lost_connection(mosquitto: Mosquitto):
+    connection = await connect(mosquitto, "n")
+    await connection.fence()
+    connection._wire._loop = GivenUp(asyncio.get_running_loop())
+    with pytest.raises(ConnectionLost, match="watched no more"):
+        await asyncio.wait_for(connection.fence(), 5)
+    assert not connection.is_open
+
+
 async def test_fences_that_nobody_awaits_are_no_error(mosquitto: Mosquitto):
     connection = await connect(mosquitto, "n")
     connection.send_fence()
