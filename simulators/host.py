@@ -26,6 +26,7 @@ from simulators.host_view import (
     NodeView,
     Sample,
 )
+from simulators.tasks import ended
 
 __all__ = [
     "DeviceView",
@@ -92,9 +93,7 @@ class SparkplugHost:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
 
     async def rebirth(self, group: str, node: str) -> None:
         """Ask a node for all its births (tck-id-operational-behavior-data-commands-rebirth-name).

@@ -26,6 +26,7 @@ from mappings.plant.definitions import DeviceDefinition
 from mappings.tags import Metric, Tag
 from simulators.clock import wall_clock_ms
 from simulators.signals import Signal, counted, raw_of, signal_for
+from simulators.tasks import ended
 from simulators.truth import Truth
 
 PERIOD_MS = 1000
@@ -175,7 +176,7 @@ class MqttSimulator:
                 broker = EmbeddedBroker(self.host, self.port)
                 self.port = (await self._stack.enter_async_context(broker)).port
             for work in (self._stay_connected(), self._speak()):
-                self._stack.push_async_callback(_ended, asyncio.create_task(work))
+                self._stack.push_async_callback(ended, asyncio.create_task(work))
             async with asyncio.timeout(10):
                 await self._connected.wait()
         except TimeoutError as error:
@@ -266,11 +267,6 @@ class MqttSimulator:
                     await self.publish(source.name)
             now_ms = self._now_ms()
             await asyncio.sleep((self._period_ms - now_ms % self._period_ms) / 1000)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _listens(host: str, port: int) -> bool:
