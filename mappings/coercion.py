@@ -8,7 +8,7 @@ never rounded to an integer.
 import struct
 from collections.abc import Callable
 from fractions import Fraction
-from math import isfinite, isinf, nextafter
+from math import isfinite, isinf
 from typing import Any
 from uuid import UUID
 
@@ -130,11 +130,3 @@ _OTHERS: dict[DataType, Coerce] = {
     DataType.UUID: _uuid,
     DataType.BYTES: _bytes,
 }
-
-
-def ulp_of(datatype: DataType, value: float) -> float:
-    """The distance from a published number to the next larger one; 0 for an integer."""
-    if datatype is DataType.FLOAT:
-        after = _next(_packed(abs(value)) or 0.0, 1)
-        return (after or abs(value)) - abs(value)
-    return nextafter(abs(value), float("inf")) - abs(value) if datatype is DataType.DOUBLE else 0.0

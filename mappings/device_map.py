@@ -96,7 +96,6 @@ class DeviceMap:
         self.pacing = Pacing(metrics)
         self.powers = Powers(metrics)
         self._hidden = frozenset(p for p, m in enumerate(metrics) if not m.published)
-        self._shown: dict[int, tuple[tuple[int, ...], list[bool]]] = {}
         self._plans: dict[int, _Plan] = {}
         limits = [m.stale_after_ms for m in metrics]
         self._freshness = Freshness(limits) if any(limits) else None

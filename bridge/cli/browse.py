@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.check import load_plant
+from bridge.cli.failing import failed, known
 from bridge.cli.secrets import SecretError, identify, resolve
 from drivers.driver import Endpoint, LinkError
 from drivers.opcua.browsing import Variable, connected, namespaces, variables
 from drivers.opcua.config import DeviceOptions
-from mappings.errors import nearest
 from mappings.plant.definitions import DeviceDefinition, LinkDefinition, Plant
 
 
@@ -37,7 +37,7 @@ def browse(
                     depth=depth, most=most)
         )  # fmt: skip
     except (LinkError, SecretError) as error:
-        return _failed(str(error), getattr(error, "remedy", ""))
+        return failed(str(error), getattr(error, "remedy", ""))
 
 
 async def _browse(
@@ -53,40 +53,41 @@ async def _browse(
     console = Console(highlight=False)
     async with connected(endpoint) as client:
         uris = await namespaces(client)
-        known = {uri: alias for alias, uri in device.options.namespaces.items()}
+        aliases = {uri: alias for alias, uri in device.options.namespaces.items()}
         if only_namespaces:
-            console.print(_namespace_table(uris, known))
+            console.print(_namespace_table(uris, aliases))
             return 0
         found, more = await variables(client, depth=depth, most=most)
     if as_csv:
-        _write(found, uris, known)
+        _write(found, uris, aliases)
     else:
-        console.print(_table(found, uris, known))
+        console.print(_table(found, uris, aliases))
     if more:
         said = f"there is more: {len(found)} shown; see --depth and --most"
         Console(stderr=True, highlight=False, soft_wrap=True).print(Text(said, style="yellow"))
     return 0
 
 
-def _namespace_table(uris: list[str], known: dict[str, str]) -> Table:
+def _namespace_table(uris: list[str], aliases: dict[str, str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("index", "URI", "in the plant file"):
         table.add_column(column, overflow="fold")
     for index, uri in enumerate(uris):
-        said = "OPC UA itself" if index == 0 else known.get(uri, f'namespaces: {{"ns={index}": …}}')
-        table.add_row(Text(str(index)), Text(uri), Text(said, style="" if uri in known else "dim"))
+        said = aliases.get(uri, f'namespaces: {{"ns={index}": …}}') if index else "OPC UA itself"
+        style = "" if uri in aliases else "dim"
+        table.add_row(Text(str(index)), Text(uri), Text(said, style=style))
     return table
 
 
-def _address(variable: Variable, uris: list[str], known: dict[str, str]) -> str:
+def _address(variable: Variable, uris: list[str], aliases: dict[str, str]) -> str:
     if variable.namespace == 0:
         return variable.identifier
     uri = uris[variable.namespace] if variable.namespace < len(uris) else ""
-    space = known.get(uri, f"nsu={uri}")
+    space = aliases.get(uri, f"nsu={uri}")
     return f"{space};{variable.identifier}"
 
 
-def _table(found: list[Variable], uris: list[str], known: dict[str, str]) -> Table:
+def _table(found: list[Variable], uris: list[str], aliases: dict[str, str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("variable", "address", "type", "access", "value"):
         table.add_column(column, overflow="fold")
@@ -95,7 +96,7 @@ def _table(found: list[Variable], uris: list[str], known: dict[str, str]) -> Tab
         table.add_row(*(
             Text(cell)
             for cell in (
-                "/".join(each.path), _address(each, uris, known),
+                "/".join(each.path), _address(each, uris, aliases),
                 f"array of {kind}" if each.array else kind, "rw" if each.writable else "r",
                 each.value,
             )
@@ -103,7 +104,7 @@ def _table(found: list[Variable], uris: list[str], known: dict[str, str]) -> Tab
     return table
 
 
-def _write(found: list[Variable], uris: list[str], known: dict[str, str]) -> None:
+def _write(found: list[Variable], uris: list[str], aliases: dict[str, str]) -> None:
     """Rows that `check` accepts; what no type of ours fits is left out and counted."""
     out = csv.writer(sys.stdout, delimiter=";", lineterminator="\n")
     out.writerow(["name", "address", "type", "element"])
@@ -111,7 +112,7 @@ def _write(found: list[Variable], uris: list[str], known: dict[str, str]) -> Non
     for each in fitting:
         name = "/".join(part.replace("/", "_") for part in each.path)
         element = "[:]" if each.array else ""
-        out.writerow([name, _address(each, uris, known), each.wire_type, element])
+        out.writerow([name, _address(each, uris, aliases), each.wire_type, element])
     if len(fitting) < len(found):
         left = len(found) - len(fitting)
         said = f"{left} variables of other kinds (structures, for one) are left out"
@@ -139,14 +140,4 @@ def _device(plant: Plant, name: str) -> tuple[LinkDefinition, DeviceDefinition] 
         if link.driver == "opcua"
         for device in link.devices
     }
-    if name not in devices:
-        meant = nearest(name, devices)
-        hint = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(devices) or 'none'}"
-        _failed(f"no OPC UA device {name!r} in this plant", hint)
-    return devices.get(name)
-
-
-def _failed(seen: str, remedy: str) -> int:
-    said = f"{seen}\n    {remedy}" if remedy else seen
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(said))
-    return 1
+    return known(name, devices, "OPC UA device")

@@ -5,6 +5,7 @@ diff, and written so that each file is the old one or the new one, whatever happ
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -82,6 +83,23 @@ def write_changes(changes: list[Change]) -> None:
             with suppress(OSError):
                 _replace(path, change.before, like=path)
         raise
+
+
+def say(line: str) -> None:
+    """A line for people, beside the diff on standard output."""
+    print(line, file=sys.stderr)
+
+
+def finish(path: Path, changes: list[Change]) -> int:
+    """Write all files, or say why none; the exit code."""
+    try:
+        write_changes(changes)
+    except OSError as error:
+        say(f"{path}: nothing is written: {error.strerror or error}")
+        return 1
+    for change in changes:
+        say(f"{change.file}: {change.why}; the previous text is {change.file}{BEFORE}")
+    return 0
 
 
 def _unedited(change: Change) -> Path:

@@ -4,12 +4,11 @@ The steps are in `mappings.plant.formats`. Their result is read before it is wri
 errors, and where this release reads the old format too, it is the same plant.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bridge.cli.check import plant_file, read, show
-from bridge.cli.editing import BEFORE, Change, Edited, show_changes, texts_of, write_changes
+from bridge.cli.editing import Change, Edited, finish, say, show_changes, texts_of
 from mappings.plant.formats import STEPS, Step, migrated, steps_from, written_format
 from mappings.plant.problems import shell_word
 from mappings.plant.schema import FORMAT
@@ -30,12 +29,12 @@ def migrate(path: Path, *, write: bool, steps: Sequence[Step] = STEPS) -> int:
         return 1
     source, *_ = written
     if source == FORMAT:
-        _say(f"{file}: already format {FORMAT}, nothing to do")
+        say(f"{file}: already format {FORMAT}, nothing to do")
         return 0
     way = steps_from(source, steps)
     if way is None:
         known = ", ".join(str(step.source) for step in steps) or "none so far"
-        _say(f"{file}: no way from format {source} to {FORMAT}; known older formats: {known}")
+        say(f"{file}: no way from format {source} to {FORMAT}; known older formats: {known}")
         return 1
     after = migrated(texts, file, way)
     why = f"format {source} to {FORMAT}"
@@ -45,26 +44,15 @@ def migrate(path: Path, *, write: bool, steps: Sequence[Step] = STEPS) -> int:
     again, problems_again = read(path, Edited(changes))
     if again is None:
         show(problems_again)
-        _say(f"{path}: nothing is written; the plant would have these errors afterwards")
+        say(f"{path}: nothing is written; the plant would have these errors afterwards")
         return 1
     if plant is not None and again != plant:
-        _say(f"{path}: nothing is written; the plant would not be the same afterwards")
+        say(f"{path}: nothing is written; the plant would not be the same afterwards")
         return 1
     for step in way:
-        _say(f"format {step.source} to {step.source + 1}: {step.says}")
+        say(f"format {step.source} to {step.source + 1}: {step.says}")
     show_changes(changes)
     if not write:
-        _say(f"nothing is written; next: tagbridge migrate {shell_word(str(path))} --write")
+        say(f"nothing is written; next: tagbridge migrate {shell_word(str(path))} --write")
         return 0
-    try:
-        write_changes(changes)
-    except OSError as error:
-        _say(f"{path}: nothing is written: {error.strerror or error}")
-        return 1
-    for change in changes:
-        _say(f"{change.file}: {why}; the previous text is {change.file}{BEFORE}")
-    return 0
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    return finish(path, changes)

@@ -6,24 +6,22 @@ connection of its own and only reads. A serial port belongs to one program: stop
 
 import asyncio
 from pathlib import Path
-from typing import TypeVar
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.check import load_plant
+from bridge.cli.failing import failed, known
 from drivers.driver import LinkError
 from drivers.modbus.addresses import Address, Area, parse
 from drivers.modbus.config import DeviceOptions, LinkOptions
 from drivers.modbus.connection import NoAnswerError
 from drivers.modbus.probing import Seen, answers, as_types, connected, look
-from mappings.errors import Fault, nearest
+from mappings.errors import Fault
 from mappings.plant.definitions import DeviceDefinition, LinkDefinition, Plant
 
 _MOST_UNIT = 247
-
-T = TypeVar("T")
 
 
 def probe(path: Path, name: str, address: str, *, units: bool) -> int:
@@ -37,9 +35,9 @@ def probe(path: Path, name: str, address: str, *, units: bool) -> int:
         return 1
     place = parse(address) if address else None
     if place is None:
-        return _failed("no address", f"write one: tagbridge probe {path} {name!r} HR101")
+        return failed("no address", f"write one: tagbridge probe {path} {name!r} HR101")
     if isinstance(place, Fault):
-        return _failed(place.seen, place.remedy)
+        return failed(place.seen, place.remedy)
     return asyncio.run(_address(*found, place))
 
 
@@ -51,7 +49,7 @@ async def _address(link: LinkDefinition, device: DeviceDefinition, place: Addres
         async with connected(link.endpoint, link.options) as connection:
             seen = await look(connection, options.unit, place.area, place.first)
     except (LinkError, NoAnswerError) as error:
-        return _failed(str(error), getattr(error, "remedy", "") or "is it the right unit, and on?")
+        return failed(str(error), getattr(error, "remedy", "") or "is it the right unit, and on?")
     console = Console(highlight=False)
     console.print(Text(f"{device.name}: unit {options.unit} at {link.endpoint}"))
     console.print(_table(place.area, place.first, seen))
@@ -80,7 +78,7 @@ def _table(area: Area, asked: int, seen: list[Seen]) -> Table:
 
 async def _units(link: LinkDefinition) -> int:
     assert isinstance(link.options, LinkOptions)
-    known = {
+    owners = {
         device.options.unit: device.name
         for device in link.devices
         if isinstance(device.options, DeviceOptions)
@@ -93,14 +91,14 @@ async def _units(link: LinkDefinition) -> int:
                 for unit in range(1, _MOST_UNIT + 1):
                     now.update(Text(f"unit {unit} of {_MOST_UNIT}, {found} found"))
                     how = await answers(connection, unit)
-                    if how or unit in known:
+                    if how or unit in owners:
                         found += bool(how)
                         light = Text("● ", style="green" if how else "red")
                         said = how or "does not answer"
-                        whose = known.get(unit, "in no device of the plant")
+                        whose = owners.get(unit, "in no device of the plant")
                         console.print(light + Text(f"unit {unit:>3}  {said}  {whose}"))
     except LinkError as error:
-        return _failed(error.seen, error.remedy)
+        return failed(error.seen, error.remedy)
     console.print(Text(f"{found} of {_MOST_UNIT} units answer at {link.endpoint}"))
     return 0 if found else 1
 
@@ -108,7 +106,7 @@ async def _units(link: LinkDefinition) -> int:
 def _link(plant: Plant, name: str) -> LinkDefinition | None:
     links = {link.name: link for link in plant.links if link.driver == "modbus"}
     links |= {device.name: link for link in links.values() for device in link.devices}
-    return _known(name, links, "Modbus link")
+    return known(name, links, "Modbus link")
 
 
 def _device(plant: Plant, name: str) -> tuple[LinkDefinition, DeviceDefinition] | None:
@@ -118,17 +116,4 @@ def _device(plant: Plant, name: str) -> tuple[LinkDefinition, DeviceDefinition] 
         if link.driver == "modbus"
         for device in link.devices
     }
-    return _known(name, devices, "Modbus device")
-
-
-def _known(name: str, known: dict[str, T], what: str) -> T | None:
-    if name not in known:
-        meant = nearest(name, known)
-        hint = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(known) or 'none'}"
-        _failed(f"no {what} {name!r} in this plant", hint)
-    return known.get(name)
-
-
-def _failed(seen: str, remedy: str) -> int:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"{seen}\n    {remedy}"))
-    return 1
+    return known(name, devices, "Modbus device")

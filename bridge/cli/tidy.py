@@ -4,12 +4,11 @@ The rules are in `mappings.plant.tidying`. A plant with errors is not tidied: th
 its meaning can be told only of a plant that has one.
 """
 
-import sys
 from collections import Counter
 from pathlib import Path
 
 from bridge.cli.check import read, show
-from bridge.cli.editing import BEFORE, Change, Edited, show_changes, texts_of, write_changes
+from bridge.cli.editing import Change, Edited, finish, say, show_changes, texts_of
 from mappings.plant.edits import applied, reasons
 from mappings.plant.problems import Problem, shell_word
 from mappings.plant.tables.reader import is_workbook
@@ -25,32 +24,25 @@ def tidy(path: Path, *, write: bool, check: bool) -> int:
     plant, problems = read(path, files)
     if any(problem.stops for problem in problems):
         show(problems)
-        _say(f"{path}: not tidied; mend the errors first")
+        say(f"{path}: not tidied; mend the errors first")
         return 1
     for book in filter(is_workbook, files.found):
-        _say(f"{book}: workbooks are not edited")
+        say(f"{book}: workbooks are not edited")
     changes = _changes(texts_of(files.found))
     if not changes:
-        _say(f"{path}: tidy already")
+        say(f"{path}: tidy already")
         return 0
     again, problems_again = read(path, Edited(changes))
     if again != plant or _told(problems_again) != _told(problems):
-        _say(f"{path}: not tidied; the plant would not be the same afterwards")
+        say(f"{path}: not tidied; the plant would not be the same afterwards")
         return 1
     show_changes(changes)
     if not write:
         for change in changes:
-            _say(f"{change.file}: {change.why}")
-        _say(f"nothing is written; next: tagbridge tidy {shell_word(str(path))} --write")
+            say(f"{change.file}: {change.why}")
+        say(f"nothing is written; next: tagbridge tidy {shell_word(str(path))} --write")
         return 1 if check else 0
-    try:
-        write_changes(changes)
-    except OSError as error:
-        _say(f"{path}: nothing is written: {error.strerror or error}")
-        return 1
-    for change in changes:
-        _say(f"{change.file}: {change.why}; the previous text is {change.file}{BEFORE}")
-    return 0
+    return finish(path, changes)
 
 
 def _changes(texts: dict[str, str]) -> list[Change]:
@@ -63,13 +55,9 @@ def _changes(texts: dict[str, str]) -> list[Change]:
         if means_the_same(file, text, after):
             changes.append(Change(file, text, after, reasons(edits)))
         else:
-            _say(f"{file}: left as it is; an edit would change what it means")
+            say(f"{file}: left as it is; an edit would change what it means")
     return changes
 
 
 def _told(problems: list[Problem]) -> Counter[tuple[str, str]]:
     return Counter((problem.code, problem.seen) for problem in problems)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)

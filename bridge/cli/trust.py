@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.check import load_plant
+from bridge.cli.failing import failed
 from drivers.opcua.pki import Pki, PkiError, Shown
 
 
@@ -23,7 +24,7 @@ def trusted(path: Path) -> int:
     try:
         known, waiting = pki.trusted(), pki.rejected()
     except (PkiError, OSError, ValueError) as error:
-        return _failed(error)
+        return _unusable(error)
     console.print(Text(f"certificates in {pki.folder}"))
     if not known and not waiting:
         console.print(Text("none: no server with a certificate has been met yet", style="dim"))
@@ -48,9 +49,9 @@ def accept(path: Path, thumbprint: str) -> int:
         each = pki.accept(thumbprint)
     except KeyError:
         waiting = ", ".join(known.thumbprint for known in pki.rejected()) or "none"
-        return _failed(f"no certificate {thumbprint!r} waits\n    waiting: {waiting}")
+        return failed(f"no certificate {thumbprint!r} waits", f"waiting: {waiting}")
     except (PkiError, OSError) as error:
-        return _failed(error)
+        return _unusable(error)
     Console(highlight=False, soft_wrap=True).print(
         Text(f"trusted: {each.subject}, {', '.join(each.uris)}, thumbprint {each.thumbprint}")
     )
@@ -63,7 +64,7 @@ def own(path: Path) -> int:
     try:
         mine = pki.own()
     except PkiError as error:
-        return _failed(error)
+        return _unusable(error)
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(f"the gateway's own certificate: {pki.folder / 'own' / 'certificate.der'}"))
     console.print(Text(f"application {mine.uri}"))
@@ -82,9 +83,5 @@ def _cells(each: Shown) -> tuple[Text, Text, Text]:
     return Text(each.thumbprint), Text(f"{each.subject}\n{', '.join(each.uris)}"), until
 
 
-def _failed(error: object) -> int:
-    said = str(error)
-    if isinstance(error, PkiError):
-        said += f"\n    {error.remedy}"
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(said))
-    return 1
+def _unusable(error: Exception) -> int:
+    return failed(str(error), error.remedy if isinstance(error, PkiError) else "")

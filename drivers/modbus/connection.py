@@ -4,6 +4,7 @@
 time, checked in every field, and an error that says whom it concerns: this request, or all.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -89,6 +90,17 @@ class Connection(Protocol):
     async def wait(self, seconds: float) -> None:
         """Sleep; raise `LinkError` as soon as the connection is lost."""
         ...
+
+
+async def lost_within(lost: asyncio.Event, seconds: float) -> bool:
+    """Sleep; True as soon as the connection is lost."""
+    if not lost.is_set():
+        try:
+            async with asyncio.timeout(seconds):
+                await lost.wait()
+        except TimeoutError:
+            return False
+    return True
 
 
 def checked(request: Request, code: int, raw: bytes) -> bytes:

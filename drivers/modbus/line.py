@@ -11,7 +11,14 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from drivers.driver import LinkError
-from drivers.modbus.connection import GarbledError, NoAnswerError, RefusedError, Request, checked
+from drivers.modbus.connection import (
+    GarbledError,
+    NoAnswerError,
+    RefusedError,
+    Request,
+    checked,
+    lost_within,
+)
 from drivers.modbus.owed import Owed
 from drivers.modbus.rtu import answer_in, request_frame
 from drivers.modbus.wire_time import ANSWER_BYTES, REQUEST_BYTES, WireTime
@@ -90,13 +97,8 @@ class Line:
 
     async def wait(self, seconds: float) -> None:
         """Sleep; raise `LinkError` as soon as the wire is lost."""
-        if not self._lost.is_set():
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._lost.wait()
-            except TimeoutError:
-                return
-        raise self._gone()
+        if await lost_within(self._lost, seconds):
+            raise self._gone()
 
     async def _settle(self, request: Request) -> None:
         """Make sure that no late answer can be taken for the one to ``request``."""

@@ -29,7 +29,7 @@ from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
 from drivers.driver import LinkError
-from drivers.modbus.connection import GarbledError, NoAnswerError, Request, checked
+from drivers.modbus.connection import GarbledError, NoAnswerError, Request, checked, lost_within
 from drivers.modbus.stream import CONNECT_TIMEOUT_S, unreachable
 
 # What it would say (a timeout, a foreign answer) is reported as events and errors of the link.
@@ -141,13 +141,8 @@ class TcpConnection:
 
     async def wait(self, seconds: float) -> None:
         """Sleep; raise `LinkError` as soon as the connection is lost."""
-        if not self._lost.is_set():
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._lost.wait()
-            except TimeoutError:
-                return
-        raise self._gone()
+        if await lost_within(self._lost, seconds):
+            raise self._gone()
 
     def _connected(self, connected: bool) -> None:
         if connected:

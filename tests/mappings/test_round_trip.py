@@ -8,7 +8,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mappings.coercion import ulp_of
 from mappings.conversion import Conversion
 from mappings.datatypes import FLOATS, INTEGERS, DataType, integer_range
 from mappings.inverse import Refused, raw_of, why_not_invertible
@@ -22,6 +21,14 @@ LINES = st.tuples(
     ).filter(bool),
     st.one_of(st.just(Fraction(0)), st.fractions(-(10**6), 10**6, max_denominator=1000)),
 )
+
+
+def ulp_of(datatype: D, value: float) -> float:
+    """The distance to the next larger number of the type."""
+    if datatype is D.DOUBLE:
+        return math.ulp(value)
+    bits = struct.unpack("<I", struct.pack("<f", abs(value)))[0]
+    return struct.unpack("<f", struct.pack("<I", bits + 1))[0] - abs(value)
 
 
 def metric_of(datatype, **more) -> Metric:
