@@ -92,7 +92,7 @@ class DeviceCatalog:
                 self.not_plain.add(point)
 
     def carry(self, old: "DeviceCatalog", moved: Mapping[int, int]) -> None:
-        """Take over points of other columns; ``moved`` are the points here by those there."""
+        """Take over points of other columns; ``moved`` are the points here, by those there."""
         for before, point in moved.items():
             self.values[point] = old.values[before]
             self.times_ms[point] = old.times_ms[before]

@@ -1,88 +1,32 @@
 """The mapping of one device: its columns of raw values in, columns to publish out.
 
 What is known about a set of points that comes again with every scan is worked out once, in a
-`_Plan`: then a column of good values costs a few passes in C. Everything unusual (a quality, a
+`SetPlan`: then a column of good values costs a few passes in C. Everything unusual (a quality, a
 point twice in one batch, a first value, a scale that another row says) takes the slow, plain way,
 value by value.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
-from math import isfinite
-from operator import itemgetter, lt
+from operator import lt
 from typing import Any
 
 from mappings.batch import Batch, Value
 from mappings.catalog import DeviceCatalog, is_one
 from mappings.conversion import Conversion
-from mappings.datatypes import FLOATS
-from mappings.deadband import changed_of, differs
+from mappings.deadband import differs
 from mappings.freshness import Freshness
+from mappings.last_read import LastRead
 from mappings.pacing import Pacing, Row
 from mappings.powers import Powers
 from mappings.quality import BAD, GOOD, STALE, Reason
+from mappings.set_plan import SetPlan
 from mappings.tags import Metric
-from mappings.transforms import transform_of
 
 _MOST_PLANS = 256  # sets of points kept for each device; a driver has a few, one for each scan
 _NONE = int(Reason.NONE)
 _NO_VALUE = int(Reason.NO_VALUE)
 _SILENT = int(Reason.SILENT)
-
-
-class _Plan:
-    """What is known about one set of points."""
-
-    __slots__ = (
-        "changed", "floats", "gather", "is_fast", "members", "paced", "points", "span", "special",
-        "transform",
-    )  # fmt: skip
-
-    def __init__(self, batch: Batch, device: "DeviceMap") -> None:
-        points = batch.points
-        chosen = [device.metrics[p] for p in points]
-        self.points = points
-        self.members = frozenset(points)
-        self.is_fast = len(self.members) == len(points) and not device.powers.concern(points)
-        self.span = device.catalog.know(points)
-        # One index makes itemgetter give a bare value, so a single point is gathered by its span.
-        self.gather = itemgetter(*points) if len(points) > 1 else None
-        # A tag's values are always of its one Python type, so the first batch speaks for all.
-        floats = all(type(value) is float for value in batch.values)
-        steps = [device.conversions[p] for p in points]
-        self.transform = transform_of(
-            [c.line if c.is_plain else None for c in steps], floats=floats
-        )
-        self.special = [(i, c) for i, c in enumerate(steps) if not c.is_plain]
-        self.changed = changed_of([m.deadband for m in chosen])
-        checked = [i for i, m in enumerate(chosen) if m.datatype in FLOATS]
-        self.floats = None if len(checked) == len(chosen) else checked
-        self.paced = [i for i, p in enumerate(points) if p in device.pacing.paced]
-
-    def convert(self, raw: Sequence[Any]) -> Sequence[Any] | None:
-        """The published column; None where something is to be said about a value."""
-        column = self.transform(raw) if self.transform else raw
-        if self.special:
-            column = list(column)
-            for i, conversion in self.special:
-                value, reason = conversion(raw[i])
-                if reason:
-                    return None
-                column[i] = value
-        return column if self.finite(column) else None
-
-    def column_of(self, values: list[Any]) -> Sequence[Any]:
-        """These points' entries of a device's column; a single point is a span always."""
-        if self.span is not None:
-            return values[self.span]
-        assert self.gather is not None
-        return self.gather(values)  # type: ignore[no-any-return]  # several indexes give a tuple
-
-    def finite(self, column: Sequence[Any]) -> bool:
-        """Whether no float is NaN or infinite: a sum that is finite has finite terms."""
-        if self.floats is None:
-            return isfinite(sum(column))
-        return isfinite(sum([column[i] for i in self.floats]))
 
 
 class DeviceMap:
@@ -92,11 +36,12 @@ class DeviceMap:
         self.name = name
         self.metrics = metrics
         self.catalog = catalog
+        self.last_read = LastRead(len(metrics))
         self.conversions = [Conversion(m) for m in metrics]
         self.pacing = Pacing(metrics)
         self.powers = Powers(metrics)
         self._hidden = frozenset(p for p, m in enumerate(metrics) if not m.published)
-        self._plans: dict[int, _Plan] = {}
+        self._plans: dict[int, SetPlan] = {}
         limits = [m.stale_after_ms for m in metrics]
         self._freshness = Freshness(limits) if any(limits) else None
         # What was said of points before they became stale: point -> quality, native, reason.
@@ -106,6 +51,7 @@ class DeviceMap:
 
     def apply(self, batch: Batch, now_ms: int) -> list[Batch]:
         """See `Mapper.apply`."""
+        self.last_read.note(batch)
         if self._freshness is not None:
             self._freshness.touch(batch.points, now_ms)
         if batch.plain and batch.points:
@@ -117,22 +63,26 @@ class DeviceMap:
                     return [emitted] if emitted is not None else []
         return self._slow(batch, now_ms)
 
-    def _plan(self, batch: Batch) -> _Plan:
+    def _plan(self, batch: Batch) -> SetPlan:
         points = batch.points
         plan = self._plans.get(id(points))
         if plan is None or plan.points is not points:
-            plan = _Plan(batch, self)
+            plan = SetPlan(
+                batch, self.metrics, self.conversions, self.catalog, self.powers, self.pacing
+            )
             if len(self._plans) < _MOST_PLANS:  # the plan keeps the tuple, so its id stays taken
                 self._plans[id(points)] = plan
         return plan
 
-    def _late(self, times_ms: Sequence[int], plan: _Plan) -> bool:
+    def _late(self, times_ms: Sequence[int], plan: SetPlan) -> bool:
         """Whether a value is older than the last emitted one of its point."""
         if is_one(times_ms) and times_ms[0] >= self.catalog.newest_ms:
             return False
         return any(map(lt, times_ms, plan.column_of(self.catalog.times_ms)))
 
-    def _fast(self, batch: Batch, plan: _Plan, column: Sequence[Any], now_ms: int) -> Batch | None:
+    def _fast(
+        self, batch: Batch, plan: SetPlan, column: Sequence[Any], now_ms: int
+    ) -> Batch | None:
         flags = plan.changed(column, plan.column_of(self.catalog.values))
         for i in plan.paced:
             point = batch.points[i]
@@ -251,20 +201,32 @@ class DeviceMap:
         rows = [i for i, point in enumerate(batch.points) if point not in self._hidden]
         return _chosen(batch, rows) if rows else None
 
-    def carry(self, old: "DeviceMap") -> None:
-        """Take over what is known of metrics that mean the same in another mapping."""
-        before = {metric.id: point for point, metric in enumerate(old.metrics)}
+    def carry(self, old: "DeviceMap", same: Mapping[int, int], now_ms: int) -> list[Batch]:
+        """Take over what another mapping knows of points that are read from the same sources.
+
+        See `Mapper.put`.
+        """
         moved: dict[int, int] = {}
-        for point, metric in enumerate(self.metrics):
-            was = before.get(metric.id)
-            if was is not None and _meaning(metric, self.metrics) == _meaning(
-                old.metrics[was], old.metrics
-            ):
+        for was, point in same.items():
+            before, metric = old.metrics[was], self.metrics[point]
+            alike = _meaning(metric, self.metrics) == _meaning(before, old.metrics)
+            if metric.id == before.id and alike:
                 moved[was] = point
         self.catalog.carry(old.catalog, moved)
         self.pacing.carry(old.pacing, moved)
         self.lost_ms = {moved[p]: ms for p, ms in old.lost_ms.items() if p in moved}
         self.stale = {moved[p]: said for p, said in old.stale.items() if p in moved}
+        # What is lost or stale is so until it is read again.
+        read = old.last_read.columns()
+        rows: list[Row] = []
+        for was, point in same.items():
+            _, value, time_ms, *said = _row_of(read, was)
+            if time_ms and old.lost_ms.get(was) != old.catalog.times_ms[was]:
+                # What was said again after a silence was still what was read before it.
+                time_ms = max(time_ms, self.catalog.times_ms[point])
+                rows.append((point, value, time_ms, *said))
+        known = _batch_of(self.name, rows)
+        return [] if known is None else self.apply(known, now_ms)
 
 
 def _meaning(metric: Metric, metrics: Sequence[Metric]) -> tuple[object, ...]:
@@ -278,7 +240,7 @@ def _meaning(metric: Metric, metrics: Sequence[Metric]) -> tuple[object, ...]:
 
 
 def _row_of(catalog: DeviceCatalog, point: int) -> Row:
-    """What was emitted last of a point."""
+    """What was noted last of a point."""
     return (
         point, catalog.values[point], catalog.times_ms[point], catalog.qualities[point],
         catalog.natives[point], catalog.reasons[point],

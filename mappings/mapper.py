@@ -61,18 +61,22 @@ class Mapper:
         """What of an emitted batch hosts may see: all, but for points that are not published."""
         return self._devices[batch.device].shown(batch)
 
-    def put(self, device: str, metrics: Sequence[Metric]) -> None:
-        """Add a device, or give it other metrics, in the catalog too.
+    def put(
+        self, device: str, metrics: Sequence[Metric], same: Mapping[int, int], now_ms: int
+    ) -> list[Batch]:
+        """Add a device, or give it other metrics, in the catalog too; what is to be published.
 
-        A metric with the ``id`` of one before, whose values mean the same, keeps its last value and
-        the time when it was published last. Every other one is as if never read.
+        ``same`` are the points of now, by those of before, that are read from the same source of
+        the device. Of these a metric with the ``id`` of before whose values mean the same keeps
+        its last value and the time when it was published last; what was read last is mapped anew.
+        Every other point is as if never read.
         """
         columns = DeviceCatalog(len(metrics))
         mapped = DeviceMap(device, metrics, columns)
-        if device in self._devices:
-            mapped.carry(self._devices[device])
+        before = self._devices.get(device)
         self._catalog.devices[device] = columns
         self._devices[device] = mapped
+        return [] if before is None else mapped.carry(before, same, now_ms)
 
     def remove(self, device: str) -> None:
         """Forget a device, in the catalog too."""

@@ -18,6 +18,7 @@ from collections.abc import Container, Iterable, Sequence
 
 from bridge.outbox.commits import Commit, Committed, Found, Opened
 from bridge.outbox.holdings import Holdings
+from bridge.outbox.moves import Moves
 from bridge.outbox.numbers import Ranges, ranges_of
 from bridge.outbox.tally import Tally
 from bridge.outbox.words import Entry, Incident, Ledger, Limits
@@ -63,6 +64,8 @@ class Lanes:
         self._last_cursor_ms = -(1 << 62)
         self._not_before_ms = -(1 << 62)
         self._memory_full = False
+        self._discarding = False
+        """Whether it was told, since the points changed last."""
         self.incidents: list[Incident] = []
         """For the shell to report; it empties the list."""
 
@@ -118,6 +121,36 @@ class Lanes:
         if self._pending_samples > self._limits.memory_limit:
             self._evict_from_memory()
 
+    def rekey(self, moves: Moves) -> None:
+        """Points of some devices have other indexes from now on, or are gone.
+
+        What is in memory follows at once, what is on disk when it is read. Samples of points that
+        are gone are discarded, wherever they were.
+        """
+        retained = [entry for _, entry in self._retained]
+        held = (*self._live, *self._in_flight.values(), *retained, *self._pending.values())
+        self._discarding = False
+        for entry in {id(entry): entry for entry in held}.values():
+            lost = entry.become(moves.of(entry.batch))
+            self._discard(lost)
+            if entry.number in self._owed:
+                self.backlog_samples -= lost
+                if not entry:
+                    self._owed.remove(entry.number, entry.number + 1)
+        before = self._retained_samples
+        self._live = deque(entry for entry in self._live if entry)
+        self._in_flight = {number: entry for number, entry in self._in_flight.items() if entry}
+        self._retained = deque((until, entry) for until, entry in self._retained if entry)
+        self._pending = {number: entry for number, entry in self._pending.items() if entry}
+        self.live_samples = sum(map(len, self._live))
+        self._in_flight_samples = sum(map(len, self._in_flight.values()))
+        self._retained_samples = sum(len(entry) for _, entry in self._retained)
+        self._pending_samples = sum(map(len, self._pending.values()))
+        self._tally.confirmed -= before - self._retained_samples
+        for device in moves.devices:
+            self._overdue.pop(device, None)
+        self._changes += 1
+
     def take_overdue(self) -> dict[str, set[int]]:
         """Points whose unsent live values became backlog without a birth, by device.
 
@@ -155,7 +188,7 @@ class Lanes:
                     self._in_flight[self.next] = entry
                 self._renumber(entry)
         for entry in self._live:
-            self._owe(entry, len(entry))
+            self._owe(entry)
         self._live.clear()
         self.live_samples = 0
         self.live_from = self.next
@@ -176,8 +209,7 @@ class Lanes:
                 if entry.number >= self.live_from:
                     continue
                 if entry.stored or entry.number in self._pending:
-                    self._owe(entry, len(entry) + entry.filtered)
-                    self._tally.discarded -= entry.filtered
+                    self._owe(entry)
                 elif again:  # its segment was evicted; it had been confirmed, and stays so
                     self._tally.confirmed += len(entry)
                 else:
@@ -192,7 +224,7 @@ class Lanes:
             for entry in live_side:
                 self._renumber(entry)
         for entry in live_side:
-            self._owe(entry, len(entry))
+            self._owe(entry)
         # Whoever still holds an entry from before must not be able to confirm it.
         for number, entry in self._pending.items():
             self._pending[number] = Entry(number, entry.batch, since_ms=entry.since_ms)
@@ -207,7 +239,7 @@ class Lanes:
         if self._pending.pop(entry.number, None):
             self._pending_samples -= len(entry)
         entry.number = self.next
-        entry.stored = False
+        entry.leave_disk()
         self.next += 1
         self._pend(entry)
 
@@ -221,10 +253,12 @@ class Lanes:
             self._pending_samples -= len(entry)
         return entry
 
-    def _owe(self, entry: Entry, samples: int) -> None:
-        """Unsent backlog again, or for the first time."""
+    def _owe(self, entry: Entry) -> None:
+        """Unsent backlog again, or for the first time; what is read back is filtered once more."""
+        samples = len(entry) + entry.filtered
         self._owed.add(entry.number, entry.number + 1)
         self.backlog_samples += samples
+        self._tally.discarded -= entry.filtered
         if entry.stored:
             self._holdings.count(entry.number, samples)
 
@@ -281,7 +315,7 @@ class Lanes:
             self.backlog_samples -= stored
             touched.add(self._holdings.count(number, -stored))
             wanted = len(batch) if batch else 0
-            self._tally.discarded += stored - wanted
+            self._discard(stored - wanted)
             self._changes += 1
             if batch:
                 entry = Entry(number, batch, historical=True, stored=True, filtered=stored - wanted)
@@ -369,6 +403,22 @@ class Lanes:
                 )
             )
 
+    def _discard(self, samples: int) -> None:
+        """Samples of points that are gone, or have another type now."""
+        self._tally.discarded += samples
+        if samples and not self._discarding:
+            self._discarding = True
+            self.incidents.append(
+                Incident(
+                    code="outbox-discarded",
+                    what="samples are buffered of metrics that the plant does not have any more, "
+                    "or has with another type: they are not sent, and counted as discarded",
+                    where="outbox",
+                    remedy="nothing, if that was meant; a renamed metric keeps its samples if its "
+                    "id is the old name",
+                )
+            )
+
     # --- commits ----------------------------------------------------------------------------
 
     def due_ms(self) -> int | None:
@@ -424,19 +474,22 @@ class Lanes:
         for first in done.opened:
             self._holdings.begin(first)
         written = zip(commit.records, commit.entries, strict=True)
-        entry_of = {number: entry for (number, _), entry in written}
+        entry_of = {number: (entry, len(batch)) for (number, batch), entry in written}
         for first, numbers in done.placed:
             for number in numbers:
-                entry = entry_of[number]
+                entry, samples = entry_of[number]
                 if entry.number == number:
-                    entry.stored = True
+                    entry.reach_disk(samples)
                 pending = self._unpend(number)
                 if pending:
-                    pending.stored = True
+                    pending.reach_disk(samples)
                 else:  # confirmed or moved meanwhile: the cursor in this commit still owes it
                     self._changes += 1
                 if number in self._owed:
-                    self._holdings.add(first, len(entry))
+                    left_out = pending.filtered if pending else 0
+                    self._holdings.add(first, samples)
+                    self.backlog_samples += left_out
+                    self._tally.discarded -= left_out
         for number in done.refused:
             pending = self._unpend(number)
             if pending and number in self._owed:
@@ -463,7 +516,7 @@ class Lanes:
         elsewhere = (*self._in_flight.values(), *self._live, *(e for _, e in self._retained))
         for entry in elsewhere:
             if first <= entry.number < end:
-                entry.stored = False
+                entry.leave_disk()
 
 
 def _in_order(entries: Iterable[Entry]) -> list[Entry]:

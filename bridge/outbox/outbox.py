@@ -11,6 +11,7 @@ from pathlib import Path
 from bridge.outbox.commits import Commit, Committed, Found
 from bridge.outbox.files import File, Files, OsFiles
 from bridge.outbox.lanes import Lanes
+from bridge.outbox.moves import Moves
 from bridge.outbox.store import Store
 from bridge.outbox.words import Entry, Incident, Ledger, Limits, OutboxLocked, PointKey, Recovery
 from bridge.outbox.worker import Worker
@@ -109,6 +110,24 @@ class Outbox:
         self._moved()
         return number
 
+    def rekey(self, keys: Mapping[str, Sequence[PointKey]]) -> None:
+        """The plant has changed: points are known by these keys, in batches too, from now on.
+
+        What is buffered follows: a renamed point keeps its samples, those of one that is gone or
+        has another data type are discarded and counted.
+        """
+        moves = Moves(self._keys, keys)
+        self._keys = keys
+        self._checked.clear()
+        self._lanes.rekey(moves)
+        if self._worker:
+
+            def done(result: BaseException | None) -> None:
+                self._failure = result or self._failure
+
+            self._worker.submit(lambda: self._store.rekey(keys), done)
+        self._moved()
+
     def split(self) -> None:
         """A birth: everything owed and unsent becomes backlog; what is in flight stays."""
         self._lanes.split(self._monotonic_ms())
@@ -144,7 +163,12 @@ class Outbox:
         ranges = self._lanes.ranges_to_read()
         taken: list[Entry] = []
         while ranges and not taken:
+            keys = self._keys
             found = await self._read(ranges, max_samples)
+            if keys is not self._keys:  # read with keys of before: read again
+                self._lanes.incidents += found.incidents
+                ranges = self._lanes.ranges_to_read()
+                continue
             taken = self._lanes.take_found(found)
             ranges = self._lanes.ranges_to_read() if found.missing else []
         room = max_samples - sum(map(len, taken))

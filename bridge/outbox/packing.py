@@ -49,6 +49,10 @@ class Packer:
         self._segment_size = segment_size
         self._frame_bytes = min(_FRAME_BYTES, segment_size // 4)
 
+    def rekey(self, keys: Mapping[str, Sequence[PointKey]]) -> None:
+        """Points are known by these from now on."""
+        self._keys = keys
+
     def pack(
         self, active: Active, commit: Commit, position: int, *, only_one_frame: bool = False
     ) -> tuple[Chunk, int]:
@@ -99,7 +103,7 @@ class Packer:
 
     def _define(self, active: Active, device: str, chunk: Chunk) -> int:
         """Define a device in this segment: twice, since all its records depend on it."""
-        reference = len(active.devices) + len(chunk.devices)
+        reference = active.references + len(chunk.devices)
         chunk.devices[device] = reference
         body = pack_definition(reference, device, self._keys[device])
         frame = pack_frame(Kind.DEFINITION, body, 0, active.segment.seed)

@@ -163,6 +163,11 @@ class Reading:
                 self._reader = Reader(segment, file, survey.index, self._keys)
         return self._reader
 
+    def rekey(self, keys: Mapping[str, Sequence[PointKey]]) -> None:
+        """Points are known by these from now on."""
+        self._keys = keys
+        self.close()
+
     def leave(self, segment: Segment) -> None:
         """The file of a segment is about to be closed or removed."""
         if self._reader and self._reader.segment is segment:

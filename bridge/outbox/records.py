@@ -21,6 +21,7 @@ from bridge.outbox.columns import (
     unpack_integers,
     unpack_values,
 )
+from bridge.outbox.moves import Indexes, indexes_of, moved
 from bridge.outbox.words import PointKey
 from mappings.batch import Batch
 
@@ -123,20 +124,16 @@ class Dictionary:
     """The definitions of one segment, resolved against the keys of today."""
 
     keys: Mapping[str, Sequence[PointKey]]
-    _devices: dict[int, tuple[str, list[int] | None]] = field(default_factory=dict)
-    """Name and, unless nothing changed, the point index of today for each stored one (-1: gone)."""
+    _devices: dict[int, tuple[str, Indexes | None]] = field(default_factory=dict)
+    """Name and where its points are today."""
 
     def define(self, body: bytes) -> None:
         """Read a definition."""
         told = json.loads(zlib.decompress(body))
         name = told["device"]
-        stored = [(str(point_id), datatype) for point_id, datatype in told["points"]]
-        today = {
-            (key.id, int(key.datatype)): index for index, key in enumerate(self.keys.get(name, ()))
-        }
-        indexes = [today.get(key, -1) for key in stored]
-        unchanged = indexes == list(range(len(indexes)))
-        self._devices[told["ref"]] = (name, None if unchanged else indexes)
+        # A type that only a later version knows is a number that equals none of ours.
+        stored = [PointKey(str(point_id), datatype) for point_id, datatype in told["points"]]
+        self._devices[told["ref"]] = (name, indexes_of(stored, self.keys.get(name, ())))
 
     def read(self, body: bytes, place: Place) -> Batch | None:
         """The batch at ``place``, without points that are gone or retyped; None if none is left."""
@@ -157,20 +154,9 @@ class Dictionary:
             natives, at = unpack_integers(body, at, count)
         if flags & _HAS_REASONS:
             reasons, at = unpack_integers(body, at, count)
-        if indexes is None:
-            return Batch(name, tuple(points), values, times, qualities, natives, reasons=reasons)
-        kept = [i for i, point in enumerate(points) if indexes[point] >= 0]
-        if not kept:
-            return None
-        return Batch(
-            name,
-            tuple(indexes[points[i]] for i in kept),
-            [values[i] for i in kept],
-            [times[i] for i in kept],
-            None if qualities is None else [qualities[i] for i in kept],
-            None if natives is None else [natives[i] for i in kept],
-            reasons=None if reasons is None else [reasons[i] for i in kept],
-        )
+        stored = Batch(name, tuple(points), values, times, qualities, natives, reasons=reasons)
+        batch = moved(stored, indexes)
+        return batch if batch.points else None
 
 
 # --- cursors ------------------------------------------------------------------------------------

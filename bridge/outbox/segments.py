@@ -74,7 +74,9 @@ class Active:
     file: File
     index: Index = field(default_factory=Index)
     devices: dict[str, int] = field(default_factory=dict)
-    """Device references defined in it."""
+    """Device references defined in it, as far as they are of use."""
+    references: int = 0
+    """How many were defined."""
     cursor: bytes = b""
     """Body of the last one written."""
 

@@ -70,6 +70,7 @@ class Store:
         self._max_size = max_size
         self._budget = max_size - _LOCK_ALLOWANCE
         self._segment_size = segment_size or segment_size_for(max_size)
+        self._keys = keys
         self._packer = Packer(keys, self._segment_size)
         self._reading = Reading(
             folder, keys, files, give_up=self._give_up, damaged=self._to_quarantine
@@ -353,6 +354,7 @@ class Store:
         first = active.segment.first
         active.index.definitions.extend(chunk.definitions)
         active.devices.update(chunk.devices)
+        active.references += len(chunk.devices)
         for frame in chunk.frames:
             active.index.add(*frame)
         active.cursor = chunk.cursor or active.cursor
@@ -396,6 +398,19 @@ class Store:
     def _is_told(self, segment: Segment) -> bool:
         """Whether this very file, not an earlier attempt, is the one that the event loop knows."""
         return all(s is segment or s.first != segment.first for s in self._segments)
+
+    def rekey(self, keys: Mapping[str, Sequence[PointKey]]) -> None:
+        """Points are known by these from now on; what is written next is defined anew."""
+        if self._active:
+            known = self._active.devices
+            self._active.devices = {
+                device: reference
+                for device, reference in known.items()
+                if list(keys.get(device, ())) == list(self._keys[device])
+            }
+        self._keys = keys
+        self._packer.rekey(keys)
+        self._reading.rekey(keys)
 
     # --- making room ------------------------------------------------------------------------
 

@@ -58,6 +58,24 @@ class Entry:
     def __len__(self) -> int:
         return len(self.batch.points)
 
+    def become(self, batch: Batch) -> int:
+        """Tell the same by other points; how many samples are gone with theirs."""
+        lost = len(self) - len(batch)
+        self.batch = batch
+        if self.stored:
+            self.filtered += lost
+        return lost
+
+    def reach_disk(self, samples: int) -> None:
+        """A copy is on disk, of so many samples."""
+        self.stored = True
+        self.filtered = samples - len(self)
+
+    def leave_disk(self) -> None:
+        """The copy on disk is not of use any more."""
+        self.stored = False
+        self.filtered = 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:

@@ -258,25 +258,16 @@ def test_metrics_that_mean_the_same_keep_what_is_known_of_them() -> None:
     engine.apply([1.7, 2.0, 3.0, 4.0], t=2300)  # a waits
     renamed = metric("renamed", min_interval_ms=1000)
     object.__setattr__(renamed, "id", "a")
-    engine.mapper.put(
-        "D", [metric("new"), metric("d", scale=Fraction(3)), metric("b", stale_after_ms=1000),
-              renamed],
-    )  # fmt: skip
+    rows = [metric("new"), metric("d", scale=Fraction(3)), metric("b", stale_after_ms=1000),
+            renamed]  # fmt: skip
+    [anew] = engine.mapper.put("D", rows, {0: 3, 1: 2, 3: 1}, 3000)
     now = engine.catalog.devices["D"]
     assert now.values == [None, None, 2.0, 1.5]
-    assert now.qualities == [BAD, BAD, GOOD, GOOD]
+    engine.take(anew)
+    assert now.values == [None, 12.0, 2.0, 1.5]
+    assert now.qualities == [BAD, GOOD, GOOD, GOOD]
     due = engine.due(3300)
     assert dict(zip(due.points, due.values, strict=True)) == {3: 1.7}
     engine.points = (0, 1, 2, 3)
     whole = engine.apply([9.0, 1.0, 2.0, 1.7], t=4000)
     assert dict(zip(whole.points, whole.values, strict=True)) == {0: 9.0, 1: 3.0}
-
-
-def test_devices_are_added_and_removed() -> None:
-    engine = Engine(metric())
-    engine.mapper.put("E", [metric("x")])
-    [made] = engine.mapper.apply(Batch("E", (0,), [1.0], [1000]), 1000)
-    engine.catalog.update(made)
-    assert engine.catalog.devices["E"].values == [1.0]
-    engine.mapper.remove("E")
-    assert list(engine.catalog.devices) == ["D"]

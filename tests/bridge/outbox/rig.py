@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bridge.outbox.commits import Commit, Committed
 from bridge.outbox.lanes import Lanes
+from bridge.outbox.moves import Moves
 from bridge.outbox.store import Store
 from bridge.outbox.words import Entry, Ledger, Limits, PointKey
 from mappings.batch import Batch
@@ -16,11 +17,12 @@ from mappings.datatypes import DataType
 from tests.bridge.outbox.disk import Disk
 
 FOLDER = Path("/outbox")
+DEVICES = ("", "press", "oven")
 KEYS = {
     name: [PointKey(f"{name}/{i}", DataType.UINT64 if i % 2 else DataType.DOUBLE) for i in range(9)]
-    for name in ("", "press", "oven")
+    for name in DEVICES
 }
-Sample = tuple[str, int, int, int | None]
+Sample = tuple[str, PointKey, int, int | None]
 """Device, point, time, quality; what must come back with a value."""
 
 
@@ -56,15 +58,22 @@ class Rig:
         """After a crash within a commit: what had been confirmed. Both copies of a record that
         was being moved may be there, and only first deliveries are in order."""
         self.taken: list[Entry] = []
-        self.order: dict[tuple[str, int, bool], int] = {}
+        self.order: dict[tuple[str, str, bool], int] = {}
         self.in_work: tuple[Commit, Committed] | None = None
         self.loss_allowed = loss_allowed
         self.incidents: list[str] = []
+        self.discarded = 0
+        """Values that nobody waits for any more, because their points are gone."""
+        self.keys: dict[str, list[PointKey]] = dict(origin.keys if origin else KEYS)
         self.boot()
 
     def boot(self) -> None:
         self.store = Store(
-            FOLDER, KEYS, max_size=self.max_size, files=self.disk, segment_size=self.segment_size
+            FOLDER,
+            self.keys,
+            max_size=self.max_size,
+            files=self.disk,
+            segment_size=self.segment_size,
         )
         self.lanes = Lanes(self.limits, strict=self.strict)
         opened = self.store.open()
@@ -74,6 +83,8 @@ class Rig:
         self.taken = []
         self.order = {}
         self.in_work = None
+        self.rekeyed: list[dict[str, list[PointKey]]] = []
+        """What the store has not been told yet."""
         self.repeats_allowed |= self.confirmed
         self.check()
 
@@ -81,15 +92,17 @@ class Rig:
 
     def append(self, size: int | None = None) -> None:
         rng = self.rng
-        device = rng.choice(("", "press", "oven"))
-        points = tuple(rng.randrange(9) for _ in range(size or rng.randint(1, 6)))
+        device = rng.choice([name for name in DEVICES if name in self.keys])
+        keys = self.keys[device]
+        points = tuple(rng.randrange(len(keys)) for _ in range(size or rng.randint(1, 6)))
         first = len(self.sent) + 1
-        values = [first + i if p % 2 else float(first + i) for i, p in enumerate(points)]
+        values = [_value(keys[point], first + i) for i, point in enumerate(points)]
         times = [1_700_000_000_000 + first + i for i in range(len(points))]
         qualities = [rng.choice((192, 500)) for _ in points] if rng.random() < 0.3 else None
         batch = Batch(device, points, values, times, qualities)
         for i, point in enumerate(points):
-            self.sent[first + i] = (device, point, times[i], qualities[i] if qualities else None)
+            quality = qualities[i] if qualities else None
+            self.sent[first + i] = (device, keys[point], times[i], quality)
             self.must.add(first + i)
         self.lanes.append(batch, self.now)
 
@@ -100,6 +113,9 @@ class Rig:
         ranges = self.lanes.ranges_to_read()
         if ranges:
             self.finish_commit()  # the thread answers in order
+            for keys in self.rekeyed:
+                self.store.rekey(keys)
+            self.rekeyed = []
             found = self.store.read(ranges, most)
             self._took(self.lanes.take_found(found), historical=True)
         else:
@@ -115,10 +131,11 @@ class Rig:
         batch = entry.batch
         for i, point in enumerate(batch.points):
             value = batch.values[i]
-            assert type(value) is (int if point % 2 else float)
+            key = self.keys[batch.device][point]
+            assert type(value) is type(_value(key, 0))
             quality = batch.qualities[i] if batch.qualities else None
-            assert self.sent[int(value)] == (batch.device, point, batch.times_ms[i], quality)
-            lane = (batch.device, point, entry.historical)
+            assert self.sent[int(value)] == (batch.device, key, batch.times_ms[i], quality)
+            lane = (batch.device, key.id, entry.historical)
             if self.delivered is not None:
                 if int(value) in self.delivered:
                     continue
@@ -152,6 +169,9 @@ class Rig:
         if self.in_work is None:
             commit = self.lanes.begin_commit(self.now, final=final)
             if commit:
+                for keys in self.rekeyed:  # the thread answers in order
+                    self.store.rekey(keys)
+                self.rekeyed = []
                 self.in_work = (commit, self.store.commit(commit))
                 self.incidents += [i.code for i in self.in_work[1].incidents]
 
@@ -160,6 +180,30 @@ class Rig:
             commit, done = self.in_work
             self.in_work = None
             self.lanes.finish_commit(commit, done, self.now)
+
+    def rekey(self) -> None:
+        """A changed plant: rows in another order, some gone, come back or retyped, and devices."""
+        rng = self.rng
+        keys: dict[str, list[PointKey]] = {}
+        for name in DEVICES:
+            if name == "oven" and rng.random() < 0.3:
+                continue
+            rows = [row for row in KEYS[name] if rng.random() < 0.9] or KEYS[name][:1]
+            keys[name] = [
+                PointKey(row.id, DataType.UINT32) if rng.random() < 0.1 else row for row in rows
+            ]
+            if rng.random() < 0.5:
+                rng.shuffle(keys[name])
+        before = self.lanes.ledger.discarded
+        self.lanes.rekey(Moves(self.keys, keys))
+        self.keys = keys
+        self.rekeyed.append(keys)
+        wanted = {(name, key) for name in keys for key in keys[name]}
+        gone = {value for value in self.must if self.sent[value][:2] not in wanted}
+        self.must -= gone
+        self.discarded += len(gone)
+        assert before <= self.lanes.ledger.discarded
+        self.taken = [entry for entry in self.taken if len(entry)]
 
     def pass_time(self) -> None:
         self.now += self.rng.choice((1, 10, 60, 60, 60, 1100, 3000))
@@ -210,6 +254,10 @@ class Rig:
             self.check()
         assert self.lanes.ledger.buffered == 0
         return came
+
+
+def _value(key: PointKey, number: int) -> int | float:
+    return float(number) if key.datatype is DataType.DOUBLE else number
 
 
 def balanced(ledger: Ledger) -> bool:

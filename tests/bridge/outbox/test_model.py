@@ -78,6 +78,32 @@ def test_no_sample_is_lost_altered_or_out_of_order(seed: int, strict: bool) -> N
     assert not missing
 
 
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_changed_plant_never_puts_a_sample_on_another_point(seed: int, strict: bool) -> None:
+    rng = random.Random(1000 + seed * 2 + strict)
+    rig = Rig(
+        rng,
+        Disk(),
+        segment_size=rng.choice((600, 3000, 1 << 20)),
+        strict=strict,
+        overlap_ms=rng.choice((0, 2000, 5000)),
+    )
+    for _ in range(STEPS):
+        step(rig, rng)
+        if rng.random() < 0.03:
+            rig.rekey()
+            rig.check()
+        if rng.random() < 0.01:
+            restart(rig, rng)
+    rig.close()
+    rig.boot()
+    missing = rig.must - rig.drain()
+    assert not missing
+    assert rig.discarded
+    assert rig.lanes.ledger.discarded
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_ledger_stays_exact_while_segments_are_evicted(seed: int) -> None:
     rng = random.Random(seed)
