@@ -34,7 +34,7 @@ class Diagnostics:
             for name, text in (_ROWS if wanted else ())
         )
         self.devices_up = 0
-        self._devices = len(plant.devices)
+        self.devices = len(plant.devices)
         self._points = tuple(range(len(self.metrics)))
         self._next_ms = 0
 
@@ -45,7 +45,7 @@ class Diagnostics:
         self._next_ms = now_ms + _PERIOD_MS
         ledgers = [outbox.ledger for outbox in outboxes]
         values = [
-            self._devices,
+            self.devices,
             self.devices_up,
             sum(ledger.buffered for ledger in ledgers),
             sum(ledger.evicted for ledger in ledgers),

@@ -7,14 +7,25 @@ a device that has been silent for ``down_after_ms`` is down, and its receiver is
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Protocol
 
 import structlog
 
 from bridge.backoff import Backoff
 from bridge.border import Border, ContractError
-from drivers.driver import Clock, Device, DeviceDown, DeviceUp, Driver, Endpoint, Fresh, LinkError
+from bridge.clock import SystemClock
+from drivers.driver import (
+    Clock,
+    Device,
+    DeviceDown,
+    DeviceUp,
+    Driver,
+    Endpoint,
+    Event,
+    Fresh,
+    LinkError,
+)
 from mappings.batch import Batch
 from mappings.quality import BAD, GOOD
 
@@ -48,7 +59,7 @@ class Receiver(Protocol):
         ...
 
 
-class _Watch:
+class Watch:
     """One device's presence."""
 
     def __init__(
@@ -64,32 +75,37 @@ class _Watch:
         self._log = log.bind(device=device.name)
         self._border = Border(device)
         self.is_up = False
+        self.heard_ms = 0
+        """When it said something last, by the clock of intervals; 0 for never."""
+        self.silence = ("", "")
+        """Why it is silent, and what to check; empty while it answers."""
         self._answering = False
-        self._told_silent = ""
         self._told_bad: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None  # until down, or until born without a scan
 
     def heard(self, batch: Batch) -> None:
         """A batch: hand it on; the first one starts the patience for a full scan."""
         self._border.check(batch)
+        self.heard_ms = SystemClock.monotonic_ms()
         self._receiver.accept(batch)
         if batch.qualities is not None:
             self._tell_bad(batch)
         if not self._answering and any(quality == GOOD for quality in batch.qualities or (GOOD,)):
             self._answering = True
-            self._told_silent = ""
+            self.silence = ("", "")
             if not self.is_up:
                 self._arm(_BIRTH_PATIENCE_S, self.up)
 
     def fresh(self, event: Fresh) -> None:
         """Points that were read and did not change."""
         self._border.check_points(event.points)
+        self.heard_ms = SystemClock.monotonic_ms()
         self._receiver.fresh(event)
 
     def up(self) -> None:
         """Every tag was reported, or patience ended."""
         self._answering = True
-        self._told_silent = ""
+        self.silence = ("", "")
         self._disarm()
         if not self.is_up:
             self.is_up = True
@@ -98,9 +114,9 @@ class _Watch:
 
     def silent(self, reason: str, remedy: str) -> None:
         """It alone does not answer any more; down unless it comes back in time."""
-        if reason != self._told_silent:
+        if reason != self.silence[0]:
             self._log.warning("device silent", reason=reason, remedy=remedy)
-        self._told_silent = reason
+        self.silence = (reason, remedy)
         self.cut_off()
 
     def cut_off(self) -> None:
@@ -159,85 +175,124 @@ class _Watch:
             self._timer = None
 
 
-async def supervise(
-    driver: Driver,
-    endpoint: Endpoint,
-    receiver: Receiver,
-    *,
-    now_ms: Clock,
-    down_after_ms: int,
-    backoff: Backoff | None = None,
-) -> None:
-    """Keep one link open until cancelled. One log line for each change of its state.
+class Supervision:
+    """One link, kept open until `run` is cancelled, and what is known of it.
 
-    A failure that repeats is logged when it first happens and when it changes, not each time.
+    ``was_up`` are devices that were up before, on a link that this one takes the place of: they
+    are not up anew, and down if they do not come back in time.
     """
-    log = structlog.stdlib.get_logger("link").bind(link=endpoint.name, endpoint=endpoint.url)
-    backoff = backoff or Backoff(first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S)
-    watches = {
-        device.name: _Watch(device, receiver, down_after_ms / 1000, log)
-        for device in endpoint.devices
-    }
-    told = ""
-    try:
-        while True:
-            failure = await _one_connection(driver, endpoint, watches, now_ms, log, backoff)
-            # A link that proved itself is news again when it fails, even in the same words.
-            told = "" if backoff.fresh else told
-            seen, remedy = _words(failure)
-            if seen != told:
-                if isinstance(failure, LinkError):
-                    log.warning("link lost", reason=seen, remedy=remedy)
-                else:
-                    log.error("link failed", reason=seen, remedy=remedy, exc_info=failure)
-                told = seen
-            for watch in watches.values():
+
+    def __init__(
+        self,
+        driver: Driver,
+        endpoint: Endpoint,
+        receiver: Receiver,
+        *,
+        now_ms: Clock,
+        down_after_ms: int,
+        backoff: Backoff | None = None,
+        was_up: Container[str] = (),
+    ) -> None:
+        self.endpoint = endpoint
+        self.is_open = False
+        """Whether something was said on the present connection."""
+        self.failure = ("", "")
+        """Why the last connection ended, and what to check; empty while one is open."""
+        self._ended = False
+        self._driver = driver
+        self._now_ms = now_ms
+        self._was_up = was_up
+        self._log = structlog.stdlib.get_logger("link").bind(
+            link=endpoint.name, endpoint=endpoint.url
+        )
+        self._backoff = backoff or Backoff(first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S)
+        self.watches = {
+            device.name: Watch(device, receiver, down_after_ms / 1000, self._log)
+            for device in endpoint.devices
+        }
+
+    async def run(self) -> None:
+        """One log line for each change of the link's state.
+
+        A failure that repeats is logged when it first happens and when it changes, not each time.
+        """
+        told = ""
+        for watch in self.watches.values():
+            if watch.device.name in self._was_up:
+                watch.is_up = True
                 watch.cut_off()
-            delay_s = backoff.next_s()
-            log.debug("link waits", delay_s=round(delay_s, 2))
-            await asyncio.sleep(delay_s)
-    finally:
-        for watch in watches.values():
+        try:
+            while True:
+                failure = await self._one_connection()
+                self.is_open = False
+                # A link that proved itself is news again when it fails, even in the same words.
+                told = "" if self._backoff.fresh else told
+                self.failure = seen, remedy = _words(failure)
+                if seen != told:
+                    if isinstance(failure, LinkError):
+                        self._log.warning("link lost", reason=seen, remedy=remedy)
+                    else:
+                        self._log.error("link failed", reason=seen, remedy=remedy, exc_info=failure)
+                    told = seen
+                for watch in self.watches.values():
+                    watch.cut_off()
+                delay_s = self._backoff.next_s()
+                self._log.debug("link waits", delay_s=round(delay_s, 2))
+                await asyncio.sleep(delay_s)
+        finally:
+            for watch in self.watches.values():
+                watch.stop()
+
+    def end(self) -> None:
+        """Say nothing more, whatever the driver still says; `run` is about to be cancelled.
+
+        The points of a batch may be others' by now.
+        """
+        self._ended = True
+        for watch in self.watches.values():
             watch.stop()
 
+    def rename(self, endpoint: Endpoint) -> None:
+        """The same tags have other names."""
+        self.endpoint = endpoint
+        for device in endpoint.devices:
+            self.watches[device.name].device = device
 
-async def _one_connection(
-    driver: Driver,
-    endpoint: Endpoint,
-    watches: dict[str, _Watch],
-    now_ms: Clock,
-    log: structlog.stdlib.BoundLogger,
-    backoff: Backoff,
-) -> Exception:
-    """Open, hand on until the link ends, close; returns why it ended."""
-    try:
-        async with driver.open(endpoint, now_ms) as link:
-            up = False
-            async for event in link.events():
-                if not up:  # a connection proves nothing until something is said on it
-                    up = True
-                    log.info("link up", devices=len(watches))
-                watch = watches[event.device]
-                if isinstance(event, Batch):
-                    watch.heard(event)
-                elif isinstance(event, Fresh):
-                    watch.fresh(event)
-                elif isinstance(event, DeviceUp):
-                    backoff.reset()
-                    watch.up()
-                elif isinstance(event, DeviceDown):
-                    watch.silent(event.reason, event.remedy)
-                else:
-                    return ContractError(f"no event of the contract: {event!r:.100}")
-        return LinkError("the link ended without saying why", "this is a fault of the driver")
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        # Nobody cancelled us: a future inside the driver was, and its driver let that out.
-        return LinkError(f"the link broke off ({error!r})", "this is a fault of the driver")
-    except Exception as error:  # noqa: BLE001  # the one place where a link's failures are caught
-        return error
+    async def _one_connection(self) -> Exception:
+        """Open, hand on until the link ends, close; returns why it ended."""
+        try:
+            async with self._driver.open(self.endpoint, self._now_ms) as link:
+                async for event in link.events():
+                    if not self.is_open:  # a connection proves nothing until it says something
+                        self.is_open = True
+                        self.failure = ("", "")
+                        self._log.info("link up", devices=len(self.watches))
+                    self._take(event)
+            return LinkError("the link ended without saying why", "this is a fault of the driver")
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled us: a future inside the driver was, and its driver let that out.
+            return LinkError(f"the link broke off ({error!r})", "this is a fault of the driver")
+        except Exception as error:  # noqa: BLE001  # the one place where a link's failures are caught
+            return error
+
+    def _take(self, event: Event) -> None:
+        if self._ended:
+            return
+        watch = self.watches[event.device]
+        if isinstance(event, Batch):
+            watch.heard(event)
+        elif isinstance(event, Fresh):
+            watch.fresh(event)
+        elif isinstance(event, DeviceUp):
+            self._backoff.reset()
+            watch.up()
+        elif isinstance(event, DeviceDown):
+            watch.silent(event.reason, event.remedy)
+        else:
+            raise ContractError(f"no event of the contract: {event!r:.100}")
 
 
 def _code_text(native: int) -> str:

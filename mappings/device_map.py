@@ -220,11 +220,11 @@ class DeviceMap:
         read = old.last_read.columns()
         rows: list[Row] = []
         for was, point in same.items():
-            _, value, time_ms, *said = _row_of(read, was)
+            _, value, time_ms, quality, native, reason = _row_of(read, was)
             if time_ms and old.lost_ms.get(was) != old.catalog.times_ms[was]:
                 # What was said again after a silence was still what was read before it.
                 time_ms = max(time_ms, self.catalog.times_ms[point])
-                rows.append((point, value, time_ms, *said))
+                rows.append((point, value, time_ms, quality, native, reason))
         known = _batch_of(self.name, rows)
         return [] if known is None else self.apply(known, now_ms)
 

@@ -72,7 +72,12 @@ def _as_json(problem: Problem) -> dict[str, object]:
 
 def load_plant(path: Path) -> Plant:
     """The plant of a file or folder; shows its problems, and exits if one is an error."""
-    plant, problems = read(path)
+    return right(path, *read(path))
+
+
+def right(path: Path, plant: Plant | None, problems: Iterable[Problem]) -> Plant:
+    """The plant that was read from a path; shows its problems, and exits if there is none."""
+    problems = list(problems)
     show(problems)
     if plant is None:
         if not problems:

@@ -130,14 +130,73 @@ def run(
     log: Annotated[LogForm | None, typer.Option(help="Form of the log lines.")] = None,
 ) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
-    from bridge.cli.check import load_plant
+    from bridge.cli.applied import Options
     from bridge.cli.run import run as run_gateway
-    from bridge.cli.words import placed
+    from bridge.cli.running import Source
     from drivers.registry import load_drivers
 
-    drivers = load_drivers()
-    moved = placed(load_plant(plant), at or [], drivers, outbox)
-    raise typer.Exit(run_gateway(moved, drivers, log_form=log.value if log else None))
+    source = Source(plant, Options(at=tuple(at or ()), outbox=outbox), load_drivers())
+    raise typer.Exit(run_gateway(source.load(), source, log_form=log.value if log else None))
+
+
+OutboxFolder = Annotated[
+    str | None,
+    typer.Option("--outbox", metavar="FOLDER", help="The outbox folder that run was given."),
+]
+
+RunningPlant = Annotated[
+    Path, typer.Argument(metavar="[PLANT]", help="The plant that the gateway runs.")
+]
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+
+
+@app.command()
+def status(
+    plant: RunningPlant = Path(),
+    *,
+    outbox: OutboxFolder = None,
+    as_json: AsJson = False,
+    everything: Annotated[bool, typer.Option("--all", help="Healthy devices, too.")] = False,
+) -> None:
+    """Show how the running gateway is: brokers, outboxes, links, devices."""
+    from bridge.cli.status import status as run_status
+
+    raise typer.Exit(run_status(plant, outbox=outbox, as_json=as_json, everything=everything))
+
+
+@app.command()
+def plan(
+    plant: RunningPlant = Path(), *, outbox: OutboxFolder = None, as_json: AsJson = False
+) -> None:
+    """Show what an edit of the plant means, against what runs or ran last."""
+    from bridge.cli.plan import plan as run_plan
+
+    raise typer.Exit(run_plan(plant, outbox=outbox, as_json=as_json))
+
+
+@app.command()
+def reload(
+    plant: RunningPlant = Path(), *, outbox: OutboxFolder = None, as_json: AsJson = False
+) -> None:
+    """Let the running gateway take over its plant as it is now; a bad one is refused."""
+    from bridge.cli.plan import reload as run_reload
+
+    raise typer.Exit(run_reload(plant, outbox=outbox, as_json=as_json))
+
+
+outboxes = typer.Typer(no_args_is_help=True, help="What is buffered, and where.")
+app.add_typer(outboxes, name="outbox")
+
+
+@outboxes.command("stats")
+def outbox_stats(
+    plant: RunningPlant = Path(), *, outbox: OutboxFolder = None, as_json: AsJson = False
+) -> None:
+    """Show what each outbox holds; without a running gateway, what its files do."""
+    from bridge.cli.outbox import stats
+
+    raise typer.Exit(stats(plant, outbox=outbox, as_json=as_json))
 
 
 @app.command()

@@ -1,46 +1,45 @@
-"""``tagbridge run``: the gateway itself, until SIGTERM or Ctrl-C."""
+"""``tagbridge run``: the gateway itself, until SIGTERM or Ctrl-C; SIGHUP reads the plant again."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from bridge import logs
+from bridge.access import Access
+from bridge.cli.running import Running, Source
 from bridge.cli.secrets import SecretError, identify, resolve
 from bridge.cli.stopping import stop_on_signals
+from bridge.clock import SystemClock
+from bridge.control.server import serving
 from bridge.gateway import Gateway
 from bridge.outbox.outbox import OutboxLocked
 from bridge.state import StateError
-from drivers.driver import Driver
 from mappings.plant.definitions import Plant
 
 
-def run(plant: Plant, drivers: Mapping[str, Driver], *, log_form: str | None) -> int:
-    """Run a plant until told to stop; the exit code."""
+def run(plant: Plant, source: Source, *, log_form: str | None) -> int:
+    """Run a plant, which was read from ``source``, until told to stop; the exit code."""
     logs.configure(level=plant.log_level, form=log_form or plant.log_format)
     log = structlog.stdlib.get_logger("gateway")
     folder = Path(plant.file).parent
+    access = Access(
+        login=lambda login: resolve(login, folder),
+        identity=lambda certificate: identify(certificate, folder),
+    )
+    clock = SystemClock()
     try:
-        ours = [(d.login, d.certificate) for d in plant.destinations]
-        for login, certificate in ours + [(k.login, k.certificate) for k in plant.links]:
-            if login is not None:  # what is missing is said before anything is opened
-                resolve(login, folder)
-            if certificate is not None:
-                identify(certificate, folder)
-        gateway = Gateway(
-            plant,
-            drivers,
-            secrets=lambda login: resolve(login, folder),
-            identities=lambda certificate: identify(certificate, folder),
-        )
+        gateway = Gateway(plant, source.drivers, access, clock=clock)
         log.info(
             "start", plant=plant.file, links=len(plant.links), devices=len(plant.devices),
             metrics=sum(len(device.metrics) for device in plant.devices),
         )  # fmt: skip
-        _new_loop(lambda: _until_signal(gateway))
+        _new_loop(lambda: _until_signal(gateway, Running(gateway, source, clock)))
     except (SecretError, OutboxLocked, StateError) as error:
         log.error("cannot start", reason=str(error))  # noqa: TRY400  # a cause for people
         return 1
@@ -58,8 +57,27 @@ def run(plant: Plant, drivers: Mapping[str, Driver], *, log_form: str | None) ->
     return 0
 
 
-async def _until_signal(gateway: Gateway) -> None:
-    await gateway.run(stop_on_signals())
+async def _until_signal(gateway: Gateway, running: Running) -> None:
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(running.reload_on_signal())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    @asynccontextmanager
+    async def beside() -> AsyncIterator[None]:
+        await running.keep()
+        async with serving(Path(gateway.plant.outbox.folder), running.answers):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+            try:
+                yield
+            finally:
+                asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+                for task in reloads:
+                    task.cancel()
+
+    await gateway.run(stop_on_signals(), beside)
 
 
 def _new_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

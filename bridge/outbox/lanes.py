@@ -92,6 +92,14 @@ class Lanes:
             retained=self._retained_samples,
         )
 
+    @property
+    def oldest_in_memory_ms(self) -> int | None:
+        """The time of the oldest sample that waits and is in memory; None if there is none."""
+        first_owed = self._pending.get(self._owed.first) if self._owed else None
+        waiting = (first_owed, next(iter(self._in_flight.values()), None), *list(self._live)[:1])
+        times = [min(entry.batch.times_ms) for entry in waiting if entry]
+        return min(times, default=None)
+
     # --- arriving ---------------------------------------------------------------------------
 
     def append(self, batch: Batch, now: int) -> int:
@@ -125,19 +133,20 @@ class Lanes:
         """Points of some devices have other indexes from now on, or are gone.
 
         What is in memory follows at once, what is on disk when it is read. Samples of points that
-        are gone are discarded, wherever they were.
+        are gone are discarded, unless they were confirmed.
         """
         retained = [entry for _, entry in self._retained]
+        known = set(map(id, retained))
         held = (*self._live, *self._in_flight.values(), *retained, *self._pending.values())
         self._discarding = False
         for entry in {id(entry): entry for entry in held}.values():
-            lost = entry.become(moves.of(entry.batch))
-            self._discard(lost)
+            confirmed = id(entry) in known
+            lost = entry.become(moves.of(entry.batch), confirmed=confirmed)
+            self._discard(0 if confirmed else lost)
             if entry.number in self._owed:
                 self.backlog_samples -= lost
                 if not entry:
                     self._owed.remove(entry.number, entry.number + 1)
-        before = self._retained_samples
         self._live = deque(entry for entry in self._live if entry)
         self._in_flight = {number: entry for number, entry in self._in_flight.items() if entry}
         self._retained = deque((until, entry) for until, entry in self._retained if entry)
@@ -146,7 +155,6 @@ class Lanes:
         self._in_flight_samples = sum(map(len, self._in_flight.values()))
         self._retained_samples = sum(len(entry) for _, entry in self._retained)
         self._pending_samples = sum(map(len, self._pending.values()))
-        self._tally.confirmed -= before - self._retained_samples
         for device in moves.devices:
             self._overdue.pop(device, None)
         self._changes += 1
@@ -227,7 +235,9 @@ class Lanes:
             self._owe(entry)
         # Whoever still holds an entry from before must not be able to confirm it.
         for number, entry in self._pending.items():
-            self._pending[number] = Entry(number, entry.batch, since_ms=entry.since_ms)
+            self._pending[number] = Entry(
+                number, entry.batch, since_ms=entry.since_ms, passed=entry.passed
+            )
         self.live_from = self.next
         self._changes += 1
 
@@ -255,12 +265,17 @@ class Lanes:
 
     def _owe(self, entry: Entry) -> None:
         """Unsent backlog again, or for the first time; what is read back is filtered once more."""
-        samples = len(entry) + entry.filtered
         self._owed.add(entry.number, entry.number + 1)
-        self.backlog_samples += samples
-        self._tally.discarded -= entry.filtered
+        self.backlog_samples += len(entry)
         if entry.stored:
-            self._holdings.count(entry.number, samples)
+            self._owe_left_out(entry)
+            self._holdings.count(entry.number, len(entry) + entry.filtered + entry.passed)
+
+    def _owe_left_out(self, entry: Entry) -> None:
+        """What a stored record has besides is owed with it, and discarded when it is read."""
+        self.backlog_samples += entry.filtered + entry.passed
+        self._tally.discarded -= entry.filtered
+        self._tally.confirmed -= entry.passed
 
     # --- leaving ----------------------------------------------------------------------------
 
@@ -486,10 +501,9 @@ class Lanes:
                 else:  # confirmed or moved meanwhile: the cursor in this commit still owes it
                     self._changes += 1
                 if number in self._owed:
-                    left_out = pending.filtered if pending else 0
                     self._holdings.add(first, samples)
-                    self.backlog_samples += left_out
-                    self._tally.discarded -= left_out
+                    if pending:
+                        self._owe_left_out(pending)
         for number in done.refused:
             pending = self._unpend(number)
             if pending and number in self._owed:

@@ -6,6 +6,7 @@ contract (what survives what) and the format of the files are in the folder's RE
 
 import asyncio
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bridge.outbox.commits import Commit, Committed, Found
@@ -13,12 +14,22 @@ from bridge.outbox.files import File, Files, OsFiles
 from bridge.outbox.lanes import Lanes
 from bridge.outbox.moves import Moves
 from bridge.outbox.store import Store
-from bridge.outbox.words import Entry, Incident, Ledger, Limits, OutboxLocked, PointKey, Recovery
+from bridge.outbox.words import (
+    Entry,
+    Extent,
+    Incident,
+    Ledger,
+    Limits,
+    OutboxLocked,
+    PointKey,
+    Recovery,
+)
 from bridge.outbox.worker import Worker
 from mappings.batch import Batch
 
 __all__ = [
     "Entry",
+    "Extent",
     "Incident",
     "Ledger",
     "Limits",
@@ -52,9 +63,10 @@ class Outbox:
         strict: bool = False,
         files: Files | None = None,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._keys = keys
         self._files = files or OsFiles()
+        self.max_size = max_size
         self._store = Store(folder, keys, max_size=max_size, files=self._files)
         self._lanes = Lanes(limits or Limits(), strict=strict)
         self._monotonic_ms = monotonic_ms
@@ -80,8 +92,8 @@ class Outbox:
         Raises `OutboxLocked` if another process has it, OSError if the folder cannot be made or
         listed. Damage never raises: it is counted, quarantined and reported.
         """
-        self._lock = self._files.lock(self._folder)
-        self._worker = Worker(f"outbox-{self._folder.name}")
+        self._lock = self._files.lock(self.folder)
+        self._worker = Worker(f"outbox-{self.folder.name}")
         try:
             opened = await self._worker.run(self._store.open)
         except BaseException:
@@ -214,6 +226,15 @@ class Outbox:
         """Where every sample went."""
         return self._lanes.ledger
 
+    async def extent(self) -> Extent:
+        """What it takes up, and how old the oldest is that waits; waits for the thread."""
+        assert self._worker, "the outbox is not open"
+        ranges = self._lanes.ranges_to_read()
+        extent = await self._worker.run(lambda: self._store.extent(ranges))
+        waiting = self._lanes.oldest_in_memory_ms
+        oldest = [time_ms for time_ms in (extent.oldest_ms, waiting) if time_ms is not None]
+        return replace(extent, oldest_ms=min(oldest, default=None))
+
     # --- commits ----------------------------------------------------------------------------
 
     def _check_failure(self) -> None:
@@ -289,7 +310,7 @@ class Outbox:
                     code="outbox-close-timeout",
                     what=f"the disk did not answer within {_CLOSE_TIMEOUT_S:.0f} s; "
                     f"{uncommitted} samples in memory may not be on it",
-                    where=str(self._folder),
+                    where=str(self.folder),
                     remedy="check the disk (dmesg, smartctl)",
                 )
             )

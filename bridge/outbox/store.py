@@ -25,7 +25,7 @@ from bridge.outbox.segments import (
     survey_content,
     survey_footer,
 )
-from bridge.outbox.words import Incident, PointKey, Recovery
+from bridge.outbox.words import Extent, Incident, PointKey, Recovery
 
 SMALLEST_SIZE = 64 * 1024
 """Least ``max_size``, in bytes."""
@@ -96,6 +96,14 @@ class Store:
     def _take_incidents(self) -> tuple[Incident, ...]:
         incidents, self._incidents = tuple(self._incidents), []
         return incidents
+
+    def extent(self, ranges: Sequence[tuple[int, int]]) -> Extent:
+        """What the files take up; ``ranges`` are owed records, of which the first is looked at."""
+        found = self._search(ranges[:1], 1).records
+        times = [time_ms for _, batch, _ in found if batch for time_ms in batch.times_ms]
+        return Extent(
+            bytes=self.total_bytes, segments=len(self._segments), oldest_ms=min(times, default=None)
+        )
 
     # --- opening ----------------------------------------------------------------------------
 
@@ -468,13 +476,17 @@ class Store:
 
     def read(self, ranges: Sequence[tuple[int, int]], max_samples: int) -> Found:
         """The records of ``ranges`` in order, until ``max_samples`` are reached; at least one."""
-        search = Search(segments=self._segments, active=self._active, room=max_samples)
-        self._reading.read(ranges, search)
+        search = self._search(ranges, max_samples)
         return Found(
             records=tuple(search.records),
             missing=tuple(search.missing),
             incidents=self._take_incidents(),
         )
+
+    def _search(self, ranges: Sequence[tuple[int, int]], max_samples: int) -> Search:
+        search = Search(segments=self._segments, active=self._active, room=max_samples)
+        self._reading.read(ranges, search)
+        return search
 
     def close(self) -> None:
         """Seal the active segment; the last commit has synced it."""

@@ -53,28 +53,34 @@ class Entry:
     since_ms: int = 0
     """Monotonic time of append, later of confirmation."""
     filtered: int = 0
-    """Samples of the stored record left out because their points are gone or have another type."""
+    """Samples of the stored record that are discarded, as their points are gone or retyped."""
+    passed: int = 0
+    """Such samples that were confirmed before their points went."""
 
     def __len__(self) -> int:
         return len(self.batch.points)
 
-    def become(self, batch: Batch) -> int:
+    def become(self, batch: Batch, *, confirmed: bool) -> int:
         """Tell the same by other points; how many samples are gone with theirs."""
         lost = len(self) - len(batch)
         self.batch = batch
-        if self.stored:
+        if confirmed:
+            self.passed += lost
+        elif self.stored:
             self.filtered += lost
         return lost
 
     def reach_disk(self, samples: int) -> None:
         """A copy is on disk, of so many samples."""
         self.stored = True
-        self.filtered = samples - len(self)
+        left_out = samples - len(self)
+        self.passed = min(self.passed, left_out)
+        self.filtered = left_out - self.passed
 
     def leave_disk(self) -> None:
         """The copy on disk is not of use any more."""
         self.stored = False
-        self.filtered = 0
+        self.filtered = self.passed = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +134,18 @@ class Recovery:
     quarantined: int = 0
     quarantined_files: tuple[str, ...] = ()
     cursor_found: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """What an outbox takes up: bytes and segments on the disk, and the time of its oldest sample.
+
+    ``oldest_ms`` is None when nothing waits, or nobody can say.
+    """
+
+    bytes: int
+    segments: int
+    oldest_ms: int | None = None
 
 
 class OutboxLocked(Exception):  # noqa: N818 - it names a state, not a mistake

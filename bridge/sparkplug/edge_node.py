@@ -8,6 +8,7 @@ is owed again (`Outbox.rewind`).
 
 import asyncio
 import contextlib
+from collections.abc import Container
 
 import structlog
 
@@ -64,6 +65,10 @@ class EdgeNode:
         self._unused_bd_seq: int | None = None
         self._backoff = Backoff(first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S)
         self._proven_ms: int | None = None
+        self.server = ""
+        """Where it is connected, or tried last."""
+        self.trouble = ("", "")
+        """Why it is not connected, and what to check; empty while births arrive."""
         self._told = ""
         self._told_unwritten = ""
         self._log = structlog.stdlib.get_logger("edge_node").bind(
@@ -75,6 +80,16 @@ class EdgeNode:
         """Where the session is."""
         return self._session.state
 
+    @property
+    def name(self) -> str:
+        """``GROUP/NODE``."""
+        return f"{self._image.group}/{self._image.node}"
+
+    @property
+    def born(self) -> frozenset[str]:
+        """The devices that hosts know as alive."""
+        return frozenset(self._session.born)
+
     def device_up(self, device: str) -> None:
         """The device is to be born."""
         self._up.add(device)
@@ -85,12 +100,23 @@ class EdgeNode:
         self._up.discard(device)
         self._outbox.wake.set()
 
+    def renewed(self, devices: Container[str]) -> None:
+        """The births of these devices tell something else from now on, or they are gone.
+
+        Those that were born die at once; they are born again when they are said to be up.
+        """
+        self._up.difference_update([device for device in self._up if device in devices])
+        if self._sender is not None:
+            self._sender.renewed(devices)
+        self._outbox.wake.set()
+
     async def run(self) -> None:
         """Connect and speak until `leave`. Only faults of the core raise."""
         turn = 0
         while not self._leaving.is_set():
             server = self._servers[turn % len(self._servers)]
             turn += 1
+            self.server = str(server)
             try:
                 await self._one_connection(server)
             except (ConnectionLost, DeliveryRefusedError) as error:
@@ -223,6 +249,7 @@ class EdgeNode:
 
     def _proven(self) -> None:
         """Births arrived on this connection."""
+        self.trouble = ("", "")
         if self._proven_ms is None:
             self._proven_ms = self._clock.monotonic_ms()
 
@@ -238,6 +265,7 @@ class EdgeNode:
 
     def _say(self, server: Server, error: ConnectionLost | DeliveryRefusedError) -> None:
         """One line for each change: a failure that repeats is not news."""
+        self.trouble = (error.seen, error.remedy)
         if error.seen != self._told:
             self._told = error.seen
             self._log.warning(

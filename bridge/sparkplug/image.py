@@ -12,7 +12,7 @@ from bridge.sparkplug.topics import BD_SEQ, NATIVE_CODE, QUALITY, REASON, REBIRT
 from mappings.batch import Batch, Value
 from mappings.catalog import Catalog
 from mappings.datatypes import DataType
-from mappings.quality import BAD, REASON_TEXTS
+from mappings.quality import BAD, GOOD, REASON_TEXTS
 from mappings.tags import Metric
 
 NODE = ""
@@ -39,19 +39,43 @@ class NodeImage:
         self.group = group
         self.node = node
         self._catalog = catalog
-        self._aliases = aliases
-        self._metrics = metrics
         self._null_if_bad = null_if_bad
-        self.encoders = {
-            device: DeviceEncoder(
-                rows, aliases[device] if aliases is not None else None, null_if_bad=null_if_bad
-            )
-            for device, rows in metrics.items()
+        self._metrics: Mapping[str, Sequence[Metric]] = {}
+        self._aliases: Mapping[str, Sequence[int]] | None = None
+        self.encoders: dict[str, DeviceEncoder] = {}
+        self.data_topics: dict[str, str] = {}
+        self.renew(metrics, aliases)
+
+    def renew(
+        self,
+        metrics: Mapping[str, Sequence[Metric]],
+        aliases: Mapping[str, Sequence[int]] | None,
+    ) -> frozenset[str]:
+        """Take over other metrics; the devices whose births tell something else than before.
+
+        Among them those that are new, and those that are gone. Hosts know the others' metrics.
+        """
+        before, self._metrics, self._aliases = self._metrics, metrics, aliases
+        changed = {
+            device
+            for device in before.keys() | metrics.keys()
+            if device not in before
+            or device not in metrics
+            or list(map(told, before[device])) != list(map(told, metrics[device]))
         }
-        self.data_topics = {
-            device: self.topic(Verb.DDATA, device) if device else self.topic(Verb.NDATA)
-            for device in metrics
-        }
+        for device in changed:
+            self.encoders.pop(device, None)
+            self.data_topics.pop(device, None)
+            if device in metrics:
+                self.encoders[device] = DeviceEncoder(
+                    metrics[device],
+                    aliases[device] if aliases is not None else None,
+                    null_if_bad=self._null_if_bad,
+                )
+                self.data_topics[device] = (
+                    self.topic(Verb.DDATA, device) if device else self.topic(Verb.NDATA)
+                )
+        return frozenset(changed)
 
     @property
     def devices(self) -> list[str]:
@@ -132,6 +156,13 @@ class NodeImage:
             [now.natives[p] for p in chosen],
             reasons=[now.reasons[p] for p in chosen],
         )
+
+
+def told(metric: Metric) -> object:
+    """What a birth tells of a metric besides its value, and by which identity: comparable."""
+    if not metric.published:
+        return (metric.id, metric.datatype)  # its place among the points, and nothing else
+    return (metric.id, metric.name, metric.datatype, _properties(metric, GOOD))
 
 
 def _properties(

@@ -9,12 +9,13 @@ Nothing is confirmed on hope: `bridge.sparkplug.proof` says when the broker has 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Container, Sequence
 
 import structlog
 
 from bridge.clock import SystemClock
-from bridge.mqtt import Connection
+from bridge.mqtt import Connection, ConnectionLost
 from bridge.outbox.outbox import Entry, Outbox
 from bridge.sparkplug.division import Piece, divide
 from bridge.sparkplug.image import NODE, NodeImage
@@ -95,6 +96,21 @@ class Sender:
         self._leaving = self.inbound.leaving = True
         self._outbox.wake.set()
 
+    def renewed(self, devices: Container[str]) -> None:
+        """These devices have other metrics now, or are gone: what hosts know of them ends here.
+
+        At once, for whatever is sent next has the new metrics. Besides `run` this alone publishes;
+        it does not wait, so that no message comes between a number and its use.
+        """
+        for known in (self._born_from, self._overdue, self._born_bad):
+            for device in [device for device in known if device in devices]:
+                known.pop(device) if isinstance(known, dict) else known.discard(device)
+        with contextlib.suppress(ConnectionLost):  # said to `run`, too
+            for device in sorted(self._session.born):
+                if device in devices:
+                    self._device_death(device)
+                    self._log.info("device dead", device=device, reason="its metrics changed")
+
     async def _turn(self) -> None:
         wake = self._outbox.wake
         wake.clear()
@@ -119,14 +135,13 @@ class Sender:
 
         Hosts hold the values of the latter for BAD, and some may never change again.
         """
-        born = self._session.born
-        anew = self._up & self._born_bad & born
-        for device in sorted((self._up - born) | anew):
-            if device in anew:
+        while waiting := (self._up - self._session.born) | (self._up & self._born_bad):
+            device = min(waiting)
+            if device in self._session.born:
                 self._device_death(device)
             self._device_birth(device)
             self._log.info("device born", device=device)
-            await self._breathe()
+            await self._breathe()  # when anything may happen to any of them
 
     async def _wait(self, now_ms: int) -> None:
         waits_ms = [1_000]
@@ -160,8 +175,9 @@ class Sender:
         # From here on a request is a new one: its host may have missed what went out already.
         self._rebirths.answered(self._clock.monotonic_ms())
         for device in reborn:
-            self._device_birth(device, as_bad=device not in self._up)
-            await self._breathe()
+            if device in self._image.encoders:  # the plant may change while it breathes
+                self._device_birth(device, as_bad=device not in self._up)
+                await self._breathe()
         await self._proof.now()
         self._session.on(Event.VERIFIED)
         self._on_proven()
@@ -248,19 +264,26 @@ class Sender:
             return False
         # Whatever happened while the disk was read: a rebirth or a device's coming is for the next
         # turn; who is not born now is born for its backlog, with its values at BAD if it is down.
-        for device in dict.fromkeys(entry.batch.device for entry in entries):
-            if device and device not in self._session.born:
-                self._device_birth(device, as_bad=device not in self._up)
-                await self._breathe()
-        self._allowance.used(sum(len(entry.batch) for entry in entries))
+        while unborn := self._unborn(entries):
+            self._device_birth(unborn, as_bad=unborn not in self._up)
+            await self._breathe()
+        self._allowance.used(sum(map(len, entries)))
         self._send(entries)
         return True
+
+    def _unborn(self, entries: list[Entry]) -> str | None:
+        """The first device that would have to be born before these are sent."""
+        born = self._session.born
+        return next(
+            (e.batch.device for e in entries if e and e.batch.device not in {*born, NODE}), None
+        )
 
     def _send(self, entries: list[Entry]) -> None:
         """Publish records, as few messages for each device as their size allows; in order."""
         by_device: dict[str, list[Entry]] = {}
         for entry in entries:
-            by_device.setdefault(entry.batch.device, []).append(entry)
+            if entry:  # its points may be gone since it was taken
+                by_device.setdefault(entry.batch.device, []).append(entry)
         for device, records in by_device.items():
             born_from = self._born_from.get(device, 0)
             pieces = [

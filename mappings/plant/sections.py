@@ -10,7 +10,8 @@ from mappings.plant.definitions import (
     Tls,
     WebDefinition,
 )
-from mappings.plant.nodes import Mapping
+from mappings.plant.files import joined
+from mappings.plant.nodes import Mapping, parse
 from mappings.plant.problems import Report
 from mappings.plant.schema import LoggingBlock, OutboxBlock, PkiBlock
 from mappings.plant.web_schema import RelayBlock, RelaySourceBlock, WebBlock
@@ -20,13 +21,20 @@ def read_outbox(root: Mapping, report: Report) -> OutboxDefinition:
     """The ``outbox:`` section."""
     block = _block(OutboxBlock, root, "outbox", report) or OutboxBlock()
     return OutboxDefinition(
-        folder=block.folder,
+        folder=joined(report.top.file, block.folder),
         max_size=block.max_size,
         commit_interval_ms=block.commit_interval,
         strict=block.durability == "strict",
         max_age_ms=block.max_age,
         when_full=block.when_full,
     )
+
+
+def outbox_folder(text: str, file: str) -> str:
+    """The outbox's folder, from the text of a plant file that may be full of mistakes."""
+    root = parse(text, file, Report(file))
+    found = root if isinstance(root, Mapping) else Mapping(Report(file).top)
+    return read_outbox(found, Report(file)).folder
 
 
 def read_logging(root: Mapping, report: Report) -> LoggingBlock:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from bridge import logs
+from bridge.access import Access
 from bridge.gateway import Gateway
 from bridge.outbox.outbox import Outbox, PointKey
 from bridge.sparkplug.encoder import DeviceEncoder
@@ -102,7 +103,7 @@ async def whole(recording: Recording, folder: Path, port: int) -> float:
         ),
     )  # fmt: skip
     link = RecordedLink(recording)
-    gateway = Gateway(plant, {"recorded": link}, secrets=lambda _: ("", ""))  # type: ignore[dict-item]
+    gateway = Gateway(plant, {"recorded": link}, Access(lambda _: ("", "")))  # type: ignore[dict-item]
     stop = asyncio.Event()
     running = asyncio.create_task(gateway.run(stop))
     while not gateway.destinations or not gateway.destinations[0].outbox.ledger.confirmed:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from bridge.backoff import Backoff
 from bridge.border import Border, ContractError
-from bridge.link import supervise
+from bridge.link import Supervision
 from drivers.driver import Device, DeviceDown, DeviceUp, Endpoint, LinkError
 from mappings.batch import Batch
 from mappings.quality import BAD, GOOD
@@ -68,10 +68,10 @@ def endpoint(*wire_types: str) -> Endpoint:
 @contextlib.asynccontextmanager
 async def running(driver, receiver, *, down_after_ms=200, types=("float32",)):
     task = asyncio.create_task(
-        supervise(
+        Supervision(
             driver, endpoint(*types), receiver, now_ms=lambda: 0, down_after_ms=down_after_ms,
             backoff=Backoff(first_s=0.02, most_s=0.05),
-        )
+        ).run()
     )  # fmt: skip
     try:
         yield task

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from bridge.access import Access
 from bridge.cli.check import read
 from bridge.gateway import Gateway
 from drivers.opcua.pki import Pki, thumbprint
@@ -54,7 +55,7 @@ def devices_of(name: str, link: str):
 async def running(plant: Plant, broker: Mosquitto):
     """The plant's gateway, and a host that sees what it publishes."""
     stop = asyncio.Event()
-    gateway = Gateway(plant, load_drivers(), secrets=lambda login: (login.user, PASSWORD))
+    gateway = Gateway(plant, load_drivers(), Access(lambda login: (login.user, PASSWORD)))
     task = asyncio.create_task(gateway.run(stop))
     try:
         async with SparkplugHost("127.0.0.1", broker.port) as host:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from bridge.access import Access
 from bridge.gateway import Gateway
 from bridge.sparkplug.rules import Grader
 from bridge.sparkplug.topics import parse
@@ -72,7 +73,7 @@ async def test_a_driver_that_raises_at_every_scan_hurts_nobody(tmp_path, monkeyp
             devices=(replace(unit, name="Broken"),),
         )  # fmt: skip
         plant = replace(plant, links=(*plant.links, broken))
-        gateway = Gateway(plant, {"modbus": MODBUS, "faulty": faulty}, secrets=lambda _: ("", ""))
+        gateway = Gateway(plant, {"modbus": MODBUS, "faulty": faulty}, Access(lambda _: ("", "")))
         stop = asyncio.Event()
         async with (
             PlantSimulator(replace(plant, links=plant.links[:1]), counting=True) as simulator,
@@ -311,7 +312,7 @@ async def test_a_fault_of_the_core_stops_the_process_with_70(tmp_path: Path) -> 
     async with Mosquitto(tmp_path) as broker:
         plant = plants.read(plants.counting_plant(tmp_path, broker.port, devices=1))
         async with PlantSimulator(plant):
-            gateway = Gateway(plant, {"modbus": MODBUS}, secrets=lambda _: ("", ""))
+            gateway = Gateway(plant, {"modbus": MODBUS}, Access(lambda _: ("", "")))
 
             def broken(*_):
                 raise ZeroDivisionError

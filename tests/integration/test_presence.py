@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from bridge.access import Access
 from bridge.gateway import Gateway
 from bridge.sparkplug.session import State
 from drivers.driver import DeviceUp
@@ -60,7 +61,7 @@ def played_plant(folder: Path, broker_port: int, *, backlog_rate: float | None =
 
 @contextlib.asynccontextmanager
 async def running(plant: Plant, play: Callable[[], AsyncIterator]):
-    gateway = Gateway(plant, {"played": Played(play)}, secrets=lambda _: ("", ""))
+    gateway = Gateway(plant, {"played": Played(play)}, Access(lambda _: ("", "")))
     stop = asyncio.Event()
     task = asyncio.create_task(gateway.run(stop))
     try:
@@ -172,7 +173,7 @@ async def test_a_thousand_births_and_more_arrive_at_a_broker_of_default_settings
 
         await broker.stop()
         async with running(plant, all_up) as gateway:
-            await until(lambda: len(gateway._up) == devices, what="all up", timeout_s=20)
+            await until(lambda: len(gateway.up) == devices, what="all up", timeout_s=20)
             await broker.start()
             [destination] = gateway.destinations
             await until(

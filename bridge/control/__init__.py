@@ -1,0 +1,1 @@
+"""The control socket: how commands on the same machine talk to a running gateway."""
