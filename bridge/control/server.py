@@ -97,6 +97,8 @@ class _Server:
                 await _write(writer, await self._answer(line))
         except (TimeoutError, ConnectionError):
             pass
+        except asyncio.CancelledError:
+            pass  # by `end`; nobody waits for this task, and asyncio would log it
         finally:
             self._talks.discard(task)
             writer.close()

@@ -56,6 +56,8 @@ class Lanes:
         self._retained_samples = 0
         self._pending_samples = 0
         self._tally = Tally()
+        self._restored = Tally()
+        """The totals at the beginning."""
 
         self._changes = 0
         """Counts everything that makes the cursor on disk out of date."""
@@ -80,6 +82,7 @@ class Lanes:
         self._holdings = Holdings(opened.segments)
         self.backlog_samples = self._holdings.unsent
         self._tally = Tally.of(cursor)
+        self._restored = Tally.of(cursor)
         if self._holdings:
             self._changes += 1  # the first cursor of this run lets drained segments go
 
@@ -466,11 +469,10 @@ class Lanes:
         retained = sorted(entry.number for _, entry in self._retained)
         drop = self._holdings.droppable(owed, retained)
         self._last_cursor_ms = now
-        if (
-            not entries
-            and not drop
-            and (self._changes == self._written_changes or not self._holdings)
-        ):
+        told = self._changes == self._written_changes or not self._holdings
+        if final:  # the totals go on where they end
+            told = told and self._tally == self._restored
+        if not entries and not drop and told:
             return None
         if entries:
             self._last_commit_ms = now

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.outbox.looking import look
 from bridge.outbox.outbox import Entry, Incident, Limits, Outbox, OutboxLocked, PointKey
 from mappings.batch import Batch
 from mappings.datatypes import DataType
@@ -284,3 +285,87 @@ async def test_kill_9_loses_nothing_that_was_committed(tmp_path: Path) -> None:
     assert came == sorted(set(came))
     assert incidents == []
     await outbox.close()
+
+
+async def test_totals_go_on_where_they_ended(tmp_path: Path) -> None:
+    accepted = 0
+    for turn in range(3):
+        outbox = box(tmp_path)
+        await outbox.open()
+        assert (outbox.ledger.accepted, outbox.ledger.confirmed) == (accepted, accepted)
+        for i in range(5):
+            outbox.append(batch(100 * turn + i))
+        outbox.confirm(outbox.take_live(ALL, 1000))
+        accepted += 50
+        await outbox.close()
+    assert len(segment_files(tmp_path)) <= 2
+
+
+async def test_points_that_move_keep_their_samples_while_they_are_read(tmp_path: Path) -> None:
+    incidents: list[Incident] = []
+    outbox = box(tmp_path, incidents)
+    await outbox.open()
+    for i in range(20):
+        outbox.append(batch(10 * i))
+    outbox.split()
+    await until(lambda: outbox.ledger.uncommitted == 0, what="all on the disk")
+    reading = asyncio.create_task(outbox.take_backlog(1000))
+    await asyncio.sleep(0)  # the thread reads, by the keys of before
+    rows = list(reversed(KEYS["press"][:9]))  # p9 and all behind it are gone
+    outbox.rekey({"press": rows})
+    outbox.append(Batch("press", (0,), [1e6], [1_800_000_000_000]))
+    with pytest.raises(IndexError):
+        outbox.append(Batch("press", (9,), [1.0], [0]))
+    with pytest.raises(KeyError):
+        outbox.append(Batch("lathe", (0,), [1.0], [0]))
+    entries = await reading
+    assert entries
+    for entry in entries:
+        told = {rows[p].id: v for p, v in zip(entry.batch.points, entry.batch.values, strict=True)}
+        first = told["p0"]
+        assert told == {f"p{i}": first + i for i in range(9)}
+    outbox.confirm(entries)
+    (live,) = outbox.take_live(ALL, 10)
+    outbox.confirm([live])
+    ledger = outbox.ledger
+    assert (ledger.accepted, ledger.confirmed, ledger.discarded) == (201, 181, 20)
+    assert [incident.code for incident in incidents] == ["outbox-discarded"]
+    await outbox.close()
+
+
+async def test_an_extent_tells_how_old_the_oldest_is(tmp_path: Path) -> None:
+    outbox = box(tmp_path)
+    await outbox.open()
+    assert (await outbox.extent()).oldest_ms is None
+    outbox.append(batch(5))
+    assert (await outbox.extent()).oldest_ms == 1_700_000_000_005
+    outbox.split()
+    await until(lambda: outbox.ledger.uncommitted == 0, what="all on the disk")
+    outbox.append(batch(50))
+    extent = await outbox.extent()
+    assert (extent.oldest_ms, extent.segments) == (1_700_000_000_005, 1)
+    assert extent.bytes == sum(file.stat().st_size for file in segment_files(tmp_path))
+    outbox.confirm(await outbox.take_backlog(100))
+    assert (await outbox.extent()).oldest_ms == 1_700_000_000_050
+    await outbox.close()
+
+
+async def test_looking_at_an_outbox_changes_nothing(tmp_path: Path) -> None:
+    outbox = box(tmp_path)
+    await outbox.open()
+    for i in range(20):
+        outbox.append(batch(10 * i))
+    await until(lambda: outbox.ledger.uncommitted == 0, what="all on the disk")
+    with pytest.raises(OutboxLocked, match=str(os.getpid())):
+        look(tmp_path, KEYS)
+    await outbox.close()
+    [file] = segment_files(tmp_path)
+    content = bytearray(file.read_bytes())
+    content[200] ^= 0xFF
+    file.write_bytes(content)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    ledger, extent, incidents = look(tmp_path, KEYS)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert (ledger.accepted, ledger.buffered) == (200, 200)
+    assert (extent.bytes, extent.oldest_ms) == (len(content), 1_700_000_000_000)
+    assert incidents == ()
