@@ -6,10 +6,11 @@ the same source if its tag is the same but for its name and pace.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, replace
 
 from bridge.diagnostics import Diagnostics
-from bridge.sparkplug.image import NODE, told
+from bridge.sparkplug.image import NODE, tell_alike
 from bridge.sparkplug.naming import named
 from mappings.plant.definitions import (
     DestinationDefinition,
@@ -19,6 +20,9 @@ from mappings.plant.definitions import (
 )
 from mappings.tags import Metric, Tag
 
+# What is said otherwise.
+_OF_TAGS = frozenset({"name", "access"})
+_OF_METRICS = frozenset({"id", "name", "datatype", "raw", "scale_point"})
 _NOT_LIVE = {
     "folder": "outbox: folder", "max_size": "outbox: max_size", "strict": "outbox: strict",
     "commit_interval_ms": "outbox: commit_interval",
@@ -83,6 +87,8 @@ def source(tag: Tag) -> Tag:
 
 def same_sources(before: Sequence[Tag], after: Sequence[Tag]) -> Mapping[int, int]:
     """The points of now, by those of before, that are read from the same source."""
+    if before == after:
+        return {point: point for point in range(len(before))}
     free: dict[Tag, list[int]] = {}
     for point, tag in enumerate(after):
         free.setdefault(source(tag), []).append(point)
@@ -126,7 +132,7 @@ def _reopens(before: LinkDefinition, after: LinkDefinition) -> Iterator[str]:
             yield f"{device.name} is gone"
         elif now.options != device.options:
             yield f"{device.name}: other options"
-        elif _nameless(now.tags) != _nameless(device.tags):
+        elif now.tags != device.tags and _nameless(now.tags) != _nameless(device.tags):
             yield f"{device.name}: other rows to read"
     yield from (f"{name} is new" for name in devices)
 
@@ -161,34 +167,43 @@ def reborn(before: Plant, after: Plant) -> frozenset[str]:
         was = destinations.get(destination.name)
         if was is None:
             continue
-        shown_before, shown_after = births(before, was), births(after, destination)
+        shown_before, shown_after = _shown(before, was), _shown(after, destination)
         found.update(
             name
-            for name, births_now in shown_after.items()
-            if name in shown_before and shown_before[name] != births_now
+            for name, rows in shown_after.items()
+            if name in shown_before and not tell_alike(shown_before[name], rows)
         )
     return frozenset(found)
 
 
-def births(plant: Plant, destination: DestinationDefinition) -> Mapping[str, list[object]]:
-    """What the births of all devices tell at a destination, besides values."""
+def _shown(plant: Plant, destination: DestinationDefinition) -> Mapping[str, Sequence[Metric]]:
+    """The metrics of all devices as a destination names them."""
     metrics = {device.name: device.metrics for device in plant.devices}
-    shown = named(destination.metric_names, metrics, plant.devices)
-    return {name: [told(metric) for metric in rows] for name, rows in shown.items()}
+    return named(destination.metric_names, metrics, plant.devices)
 
 
 def _metrics(before: Plant, after: Plant) -> Iterator[Change]:
+    links = {device.name: link for link in before.links for device in link.devices}
     old = {device.name: device for device in before.devices}
-    for device in after.devices:
-        if device.name in old:
-            yield from _rows(old[device.name], device)
+    for link in after.links:
+        for device in link.devices:
+            if device.name in old:
+                # By default a link's patience decides when a metric is stale: said there.
+                derived = link.options != links[device.name].options
+                passed = _OF_METRICS | ({"stale_after_ms"} if derived else set())
+                yield from _rows(old[device.name], device, passed)
 
 
-def _rows(before: DeviceDefinition, after: DeviceDefinition) -> Iterator[Change]:
+def _rows(
+    before: DeviceDefinition, after: DeviceDefinition, passed: AbstractSet[str]
+) -> Iterator[Change]:
     added: dict[Tag, str] = {}
     rows = zip(before.tags, before.metrics, strict=True)
     old = {metric.id: (tag, metric) for tag, metric in rows}
     for tag, metric in zip(after.tags, after.metrics, strict=True):
+        if (tag, metric) == old.get(metric.id) and metric.scale_point is None:
+            del old[metric.id]
+            continue
         name = f"{after.name}/{metric.name}"
         if metric.id not in old:
             added[source(tag)] = metric.name
@@ -196,8 +211,14 @@ def _rows(before: DeviceDefinition, after: DeviceDefinition) -> Iterator[Change]
             yield Change(what="metric", name=name, kind="added", why=address)
             continue
         old_tag, old_metric = old.pop(metric.id)
-        kind, why = _differs(old_tag, old_metric, tag, metric, before, after)
-        if kind:
+        kind, said = _kind(old_metric, metric)
+        said += _differs(old_tag, tag, _OF_TAGS)
+        said += _differs(old_metric, metric, passed)
+        factors = _factor(before, old_metric), _factor(after, metric)
+        if factors[0] != factors[1]:
+            said.append("scale by {} → {}".format(*map(_text, factors)))
+        if said:
+            why = ", ".join(said)
             yield Change(what="metric", name=name, kind=kind, why=why)
     for tag, metric in old.values():
         why = "what is buffered of it is discarded"
@@ -207,39 +228,31 @@ def _rows(before: DeviceDefinition, after: DeviceDefinition) -> Iterator[Change]
         yield Change(what="metric", name=name, kind="removed", why=why)
 
 
-def _differs(
-    old_tag: Tag,
-    old: Metric,
-    tag: Tag,
-    metric: Metric,
-    before: DeviceDefinition,
-    after: DeviceDefinition,
-) -> tuple[str, str]:
-    said: list[str] = []
-    kind = ""
+def _kind(old: Metric, metric: Metric) -> tuple[str, list[str]]:
+    """What kind of change it is, should there be any, and the words for it."""
+    kind, said = "changed", []
     if old.name != metric.name:
         kind = "renamed"
         said.append(f"was {old.name}")
     if old.datatype != metric.datatype:
         kind = "retyped"
         said.append(f"{old.datatype.name} → {metric.datatype.name}")
-    for field in fields(Tag):
-        a, b = getattr(old_tag, field.name), getattr(tag, field.name)
-        if field.name not in {"name", "access"} and a != b:
-            said.append(f"{field.name.removesuffix('_ms')} {_text(a)} → {_text(b)}")
-    for field in fields(Metric):
-        if field.name in {"id", "name", "datatype", "raw"}:
-            continue
-        a, b = getattr(old, field.name), getattr(metric, field.name)
-        if field.name == "scale_point":
-            a, b = _id_of(before, a), _id_of(after, b)
-        if a != b:
-            said.append(f"{field.name.removesuffix('_ms')} {_text(a)} → {_text(b)}")
-    return kind or ("changed" if said else ""), ", ".join(said)
+    return kind, said
 
 
-def _id_of(device: DeviceDefinition, point: int | None) -> str | None:
-    return None if point is None else device.metrics[point].id
+def _differs(old: Tag | Metric, new: Tag | Metric, passed: AbstractSet[str]) -> list[str]:
+    names = [field.name for field in fields(new) if field.name not in passed]
+    pairs = [(name, getattr(old, name), getattr(new, name)) for name in names]
+    return [
+        f"{name.removesuffix('_ms')} {_text(was)} → {_text(now)}"
+        for name, was, now in pairs
+        if was != now
+    ]
+
+
+def _factor(device: DeviceDefinition, metric: Metric) -> str | None:
+    """The id of the row that scales a metric; its place is moved by other rows."""
+    return None if metric.scale_point is None else device.metrics[metric.scale_point].id
 
 
 def _text(value: object) -> str:

@@ -343,10 +343,10 @@ class Gateway:
 
 def _maps_alike(before: DeviceDefinition, after: DeviceDefinition) -> bool:
     """Whether rows are mapped and read as before."""
+    if before.metrics != after.metrics:
+        return False
     same = same_sources(before.tags, after.tags)
-    return before.metrics == after.metrics and all(
-        same.get(point) == point for point in range(len(before.tags))
-    )
+    return all(same.get(point) == point for point in range(len(before.tags)))
 
 
 def _same_secrets(before: Endpoint, after: Endpoint) -> bool:

@@ -58,4 +58,4 @@ def bar(share: float, width: int = 10) -> Text:
     full = int(share * width)
     drawn = "█" * full + ("▏" if share and not full else "")
     style = "red" if share >= 0.9 else "yellow" if share >= 0.5 else "green"
-    return Text(drawn, style=style).append("░" * (width - len(drawn)), style="dim")
+    return Text().append(drawn, style=style).append("░" * (width - len(drawn)), style="dim")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pydantic_core import to_jsonable_python
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.gateway_at import asked, folder_of, not_running
@@ -25,6 +24,8 @@ from bridge.control.words import (
 )
 
 _DEVICES_SHOWN = 40
+_LEAST_NAME = 16
+_COLUMNS = (("metrics", 10), ("bad", 8), ("stale", 8), ("heard", 16))  # and their widths
 _BACKLOG_AGE_MS = 10_000  # of waiting samples, from which it is worth a look
 
 
@@ -48,13 +49,13 @@ def status(path: Path, *, outbox: str | None, as_json: bool, everything: bool) -
 
 def show_status(status: Status, console: Console, *, everything: bool = False) -> None:
     """Print the state of a gateway."""
-    head = Text("tagbridge ", style="bold").append(status.version, style="dim")
+    head = Text().append("tagbridge ", style="bold").append(status.version, style="dim")
     head.append(f"  {status.plant}")
     since = f"  up {ago(status.now_ms - status.started_ms)}"
     if status.reloaded_ms > status.started_ms:
         since += f", reloaded {ago(status.now_ms - status.reloaded_ms)} ago"
-    head.append(f"{since}, process {status.pid}", style="dim")
     console.print(head, soft_wrap=True)
+    console.print(Text(f"{since.strip()}, process {status.pid}", style="dim"))
     console.print()
     devices = [device for link in status.links for device in link.devices]
     for destination in status.destinations:
@@ -68,14 +69,13 @@ def _print_destination(
     console: Console, destination: DestinationStatus, status: Status, up: int
 ) -> None:
     light = _light_of_destination(destination)
-    line = light.text.append(f" {destination.name}", style="bold").append("  ")
+    line = Text().append(light.text).append(f" {destination.name}", style="bold").append("  ")
     line.append(destination.state, style=light.value[1])
     line.append(f"  {destination.node} at {destination.server or 'no server yet'}")
     line.append(f"  {destination.born} of {up} devices born", style="dim")
     console.print(line, soft_wrap=True)
     if destination.trouble:
-        console.print(Text(f"    {destination.trouble}", style="red"), soft_wrap=True)
-        console.print(Text(f"    {destination.remedy}", style="dim"), soft_wrap=True)
+        _print_trouble(console, destination.trouble, destination.remedy, light, "    ")
     if not destination.delivery_check:
         seen = "    delivery_check is none: nothing proves that the broker delivers"
         console.print(Text(seen, style="yellow"))
@@ -83,7 +83,7 @@ def _print_destination(
     waits = f"    outbox  {ledger.buffered:,} samples wait"
     if box.oldest_ms is not None and ledger.buffered:
         waits += f", the oldest for {ago(status.now_ms - box.oldest_ms)}"
-    line = Text(waits)
+    line = Text().append(waits)
     if box.backlog:
         line.append(f" ({box.backlog:,} of them backlog)", style="yellow")
     line.append(f"  {ledger.confirmed:,} confirmed", style="dim")
@@ -118,30 +118,33 @@ def _light_of_destination(destination: DestinationStatus) -> Light:
 
 
 def _print_links(console: Console, links: tuple[LinkStatus, ...], shown: int | None) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("link and device", overflow="fold")
-    table.add_column("", overflow="fold")
-    for column in ("metrics", "bad", "stale", "heard"):
-        table.add_column(column, justify="right", no_wrap=True)
+    """A line for each link and device; below it, over the whole width, what is wrong with it."""
     wanted = _wanted([device for link in links for device in link.devices], shown)
-    hidden = 0
+    width = max([_LEAST_NAME, *map(len, wanted)]) + 4
+    counts = "".join(f"{word:>{size}}" for word, size in _COLUMNS)
+    console.print(Text(f"{'link and device':{width}}{counts}", style="dim"), soft_wrap=True)
     for link in links:
-        devices = [device for device in link.devices if device.name in wanted]
-        hidden += len(link.devices) - len(devices)
         light = _light_of_link(link)
-        words = Text("" if link.is_open else link.trouble or "no answer yet", style=light.value[1])
-        name = light.text.append(f" {link.name}", style="bold").append(f"  {link.endpoint}")
-        table.add_row(name, words, "", "", "", "")
-        if link.remedy and not link.is_open:
-            table.add_row("", Text(link.remedy, style="dim"), "", "", "", "")
-        for device in devices:
-            table.add_row(*_device_row(device))
-            if device.remedy:
-                table.add_row("", Text(device.remedy, style="dim"), "", "", "", "")
-    console.print(table)
+        line = Text().append(light.text).append(f" {link.name}  ", style="bold")
+        console.print(line.append(link.endpoint, style="dim"), soft_wrap=True)
+        if not link.is_open:
+            _print_trouble(console, link.trouble or "no answer yet", link.remedy, light, "    ")
+        for device in link.devices:
+            if device.name in wanted:
+                console.print(_device_line(device, width), soft_wrap=True)
+                if device.trouble:
+                    light = light_of_device(device)
+                    _print_trouble(console, device.trouble, device.remedy, light, "      ")
+    hidden = sum(device.name not in wanted for link in links for device in link.devices)
     if hidden:
         said = f"… and {hidden} more devices, all well (--all shows them)"
         console.print(Text(said, style="dim"))
+
+
+def _print_trouble(console: Console, seen: str, remedy: str, light: Light, indent: str) -> None:
+    console.print(Text(f"{indent}{seen}", style=light.value[1]), soft_wrap=True)
+    if remedy:
+        console.print(Text(f"{indent}{remedy}", style="dim"), soft_wrap=True)
 
 
 def _wanted(devices: list[DeviceStatus], most: int | None) -> set[str]:
@@ -151,17 +154,16 @@ def _wanted(devices: list[DeviceStatus], most: int | None) -> set[str]:
     return {device.name for device in devices if light_of_device(device) is not Light.GOOD}
 
 
-def _device_row(device: DeviceStatus) -> tuple[Text | str, ...]:
+def _device_line(device: DeviceStatus, width: int) -> Text:
     light = light_of_device(device)
-    words = "" if device.is_up and not device.trouble else device.trouble or "down"
-    return (
-        Text("  ").append(light.text).append(f" {device.name}"),
-        Text(words, style=light.value[1]),
-        f"{device.metrics:,}",
-        Text(f"{device.bad:,}" if device.bad else "", style="bold red"),
-        Text(f"{device.stale:,}" if device.stale else "", style="yellow"),
-        Text(f"{ago(device.heard_ms)} ago" if device.heard_ms is not None else "never"),
-    )
+    heard = "never" if device.heard_ms is None else f"{ago(device.heard_ms)} ago"
+    (_, metrics), (_, bad), (_, stale), (_, last) = _COLUMNS
+    line = Text("  ").append(light.text).append(f" {device.name}".ljust(width - 3))
+    line.append(f"{device.metrics:>{metrics},}")
+    line.append(f"{device.bad or '':>{bad}}", style="bold red")
+    line.append(f"{device.stale or '':>{stale}}", style="yellow")
+    line.append(f"{heard:>{last}}")
+    return line if device.is_up else line.append("  down", style=light.value[1])
 
 
 def _light_of_link(link: LinkStatus) -> Light:

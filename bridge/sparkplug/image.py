@@ -61,7 +61,7 @@ class NodeImage:
             for device in before.keys() | metrics.keys()
             if device not in before
             or device not in metrics
-            or list(map(told, before[device])) != list(map(told, metrics[device]))
+            or not tell_alike(before[device], metrics[device])
         }
         for device in changed:
             self.encoders.pop(device, None)
@@ -158,8 +158,14 @@ class NodeImage:
         )
 
 
-def told(metric: Metric) -> object:
-    """What a birth tells of a metric besides its value, and by which identity: comparable."""
+def tell_alike(before: Sequence[Metric], after: Sequence[Metric]) -> bool:
+    """Whether births with these metrics tell the same besides values, point for point."""
+    return len(before) == len(after) and all(
+        old == new or _told(old) == _told(new) for old, new in zip(before, after, strict=True)
+    )
+
+
+def _told(metric: Metric) -> object:
     if not metric.published:
         return (metric.id, metric.datatype)  # its place among the points, and nothing else
     return (metric.id, metric.name, metric.datatype, _properties(metric, GOOD))
