@@ -116,7 +116,7 @@ def show_requests(plant: Plant, drivers: Mapping[str, Driver], *, as_json: bool)
                 console.print(Text(said, style="dim"))
             continue
         devices = [Device(name=d.name, options=d.options, tags=d.tags) for d in link.devices]
-        requests = driver.requests(devices, link.options)
+        requests = driver.requests(link.endpoint, devices, link.options)
         if as_json:
             for request in requests:
                 print(json.dumps(_as_json(link.name, request), ensure_ascii=False))

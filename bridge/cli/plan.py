@@ -187,4 +187,4 @@ def _load(link: LinkDefinition, drivers: Mapping[str, Driver]) -> float | None:
     if not isinstance(driver, WithRequests):
         return None
     devices = [Device(name=d.name, options=d.options, tags=d.tags) for d in link.devices]
-    return load_of(driver.requests(devices, link.options))
+    return load_of(driver.requests(link.endpoint, devices, link.options))

@@ -77,10 +77,12 @@ class ModbusDriver:
         assert isinstance(link, LinkOptions)
         return checks.check_endpoint(endpoint, link, devices)
 
-    def requests(self, devices: Sequence[Device], link: BaseModel) -> list[PlannedRequest]:
+    def requests(
+        self, endpoint: str, devices: Sequence[Device], link: BaseModel
+    ) -> list[PlannedRequest]:
         """All requests of a link."""
         assert isinstance(link, LinkOptions)
-        return requests.planned(devices, link)
+        return requests.planned(endpoint, devices, link)
 
     def read_raw(
         self, device: Device, given: Mapping[str, str], now_ms: int

@@ -106,7 +106,7 @@ class Line:
             return
         part = self._owed.settling(request, self._loop.time())
         if part is None:
-            await self._be_silent(self._guard_s)
+            await self._be_silent(self._guard_s, since_s=self._owed.last_s(request.unit))
             self._owed.settle(request.unit)
             return
         try:
@@ -159,10 +159,12 @@ class Line:
         self._owed.answered(request, self._loop.time())
         return read
 
-    async def _be_silent(self, seconds: float) -> None:
-        """Wait until nothing has come for so long; a line that never falls silent ends the link."""
+    async def _be_silent(self, seconds: float, *, since_s: float = 0.0) -> None:
+        """Wait until nothing has come for so long, counted from ``since_s`` at the earliest; a line
+        that never falls silent ends the link.
+        """
         until_s = self._loop.time() + seconds + BABBLE_S
-        while (rest_s := self._heard_at_s + seconds - self._loop.time()) > 0:
+        while (rest_s := max(self._heard_at_s, since_s) + seconds - self._loop.time()) > 0:
             if self._loop.time() > until_s:
                 raise LinkError(
                     f"{self.peer} is never silent",

@@ -67,10 +67,10 @@ class Owed:
                 return part
         return None
 
-    def last_s(self, unit: int) -> float | None:
-        """When the last of a unit's answers was missed; None: it owes nothing."""
+    def last_s(self, unit: int) -> float:
+        """When the last of a unit's answers was missed; 0 if it owes nothing."""
         owed = self._by_unit.get(unit)
-        return owed[-1][1] if owed else None
+        return owed[-1][1] if owed else 0.0
 
     def _of(self, unit: int, now_s: float) -> list[Request]:
         owed = self._by_unit.get(unit)

@@ -10,12 +10,13 @@ from mappings.plant.grammar import PlannedRequest
 from mappings.tags import Device
 
 
-def planned(devices: Sequence[Device], link: LinkOptions) -> list[PlannedRequest]:
+def planned(endpoint: str, devices: Sequence[Device], link: LinkOptions) -> list[PlannedRequest]:
     """All requests of a link, device by device, the quickest scan first.
 
-    Only a link whose serial line is described has times.
+    Only a link whose serial line is known has times: a port of ours, or one that is described.
     """
-    wire = WireTime.of(link) if link.serial is not None else None
+    known = endpoint.startswith("rtu://") or link.serial is not None
+    wire = WireTime.of(link) if known else None
     worth = wire.request_worth if wire is not None else NETWORK_GAP
     return [
         PlannedRequest(

@@ -3,14 +3,15 @@
 paho is imported when a link is opened, not before: a plant is checked without it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from pydantic import BaseModel
 
 from drivers.driver import Clock, Device, Driver, Endpoint, Link
-from drivers.mqtt import checks
+from drivers.mqtt import checks, raw
 from drivers.mqtt.config import DeviceOptions, LinkOptions
+from mappings.batch import Batch
 from mappings.errors import Fault
 from mappings.tags import Tag
 
@@ -45,6 +46,12 @@ class MqttDriver:
     def check_link(self, devices: Sequence[Device]) -> list[tuple[int, Fault]]:  # noqa: ARG002
         """Nothing: two devices may listen to one topic."""
         return []
+
+    def read_raw(
+        self, device: Device, given: Mapping[str, str], now_ms: int
+    ) -> list[Batch | Fault]:
+        """What a device says on whose topics stands what is given."""
+        return raw.read_raw(device, given, now_ms)
 
     def open(self, endpoint: Endpoint, now_ms: Clock) -> AbstractAsyncContextManager[Link]:
         """Connect; entering raises `LinkError` if that fails; leaving disconnects quickly."""

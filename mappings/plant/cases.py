@@ -9,9 +9,10 @@
         expect: {Motor/Frequency: 50 Hz}
 
 What stands under ``raw`` is what the device says: the words of a Modbus register, the payload of an
-MQTT topic (the driver reads it, `mappings.plant.grammar.WithRaw`), or the raw value of a row by its
-name. What is expected is a value, with its unit if you like, a value within a tolerance
-(``230.2 +- 0.05``), or one of the words ``BAD``, ``STALE``, ``GOOD``, ``nothing``.
+MQTT topic (the driver reads it, `mappings.plant.grammar.WithRaw`), the value of an OPC UA node by
+its address, or the raw value of a row by its name. What is expected is a value, with its unit if
+you like, a value within a tolerance (``230.2 +- 0.05``), or one of the words ``BAD``, ``STALE``,
+``GOOD``, ``nothing``.
 """
 
 import re
@@ -159,11 +160,12 @@ class _Run:
 
     def _batches(self, raw: Pairs[str, str]) -> Iterator[Batch]:
         """What the device says, rows by name first, then what the driver reads."""
-        named = {key: text for key, text in raw.items() if key in self.points}
-        rest = {key: text for key, text in raw.items() if key not in self.points}
+        rows = self._rows()
+        named = {key: text for key, text in raw.items() if key in rows}
+        rest = {key: text for key, text in raw.items() if key not in rows}
         values: dict[int, Value] = {}
         for key, text in named.items():
-            point = self.points[key]
+            point = rows[key]
             value = _raw_value(text, self.device.tags[point].wire_type)
             if value is None:
                 seen = f"{self.path}.raw.{key}: {text!r} is no {self.device.tags[point].wire_type}"
@@ -187,6 +189,18 @@ class _Run:
                 self.report.add(item.code, spot, f"{self.path}.raw: {item.seen}", item.remedy)
             else:
                 yield item
+
+    def _rows(self) -> Pairs[str, int]:
+        """The points by what stands for their raw values: a row's name; where no driver has words
+        of its own, also its address.
+        """
+        if isinstance(self.driver, WithRaw):
+            return self.points
+        addresses = {
+            f"{tag.address} {tag.element}".strip(): point
+            for point, tag in enumerate(self.device.tags)
+        }
+        return {**addresses, **self.points}
 
     def _no_row(self, section: str, key: str) -> None:
         meant = nearest(key, self.points)

@@ -99,7 +99,9 @@ class PlannedRequest:
 class WithRequests(Protocol):
     """A driver that polls has this too, so that its requests can be seen before they are sent."""
 
-    def requests(self, devices: Sequence[Device], link: BaseModel) -> list[PlannedRequest]:
+    def requests(
+        self, endpoint: str, devices: Sequence[Device], link: BaseModel
+    ) -> list[PlannedRequest]:
         """All requests of a link, for checked devices; ``link`` are the options of the link."""
         ...
 

@@ -78,7 +78,7 @@ def test_no_sample_is_lost_altered_or_out_of_order(seed: int, strict: bool) -> N
     assert not missing
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("strict", [False, True])
 def test_a_changed_plant_never_puts_a_sample_on_another_point(seed: int, strict: bool) -> None:
     rng = random.Random(1000 + seed * 2 + strict)
