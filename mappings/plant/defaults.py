@@ -11,7 +11,7 @@ from mappings.plant.columns import COLUMNS, NONE, PROPERTY, read_cell
 from mappings.plant.expansion import Values, filled, has_braces
 from mappings.plant.nodes import Mapping, Node, Scalar
 from mappings.plant.problems import Report
-from mappings.plant.rows import Defaults
+from mappings.plant.row import Defaults
 from mappings.plant.words import Words
 
 DEFAULTABLE = tuple(c for c in COLUMNS if c not in {"name", "id", "address"})

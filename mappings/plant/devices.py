@@ -25,7 +25,7 @@ from mappings.plant.nodes import Mapping, Node, Scalar
 from mappings.plant.placeholders import names_in
 from mappings.plant.points import Rows
 from mappings.plant.problems import Place, Report, beside
-from mappings.plant.rows import Defaults
+from mappings.plant.row import Defaults
 from mappings.plant.schema import DeviceBlock, PlaceBlock
 from mappings.plant.secrets import SecretCheck, warn_of_missing
 from mappings.plant.templates import Template

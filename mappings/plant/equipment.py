@@ -15,7 +15,7 @@ from mappings.plant.nodes import Mapping, Node, Scalar, Sequence
 from mappings.plant.placeholders import names_in
 from mappings.plant.points import InlineRow
 from mappings.plant.problems import Place, Report, beside
-from mappings.plant.rows import Defaults, Row
+from mappings.plant.row import Defaults, Row
 from mappings.plant.sheets import Sheets
 from mappings.plant.templates import Template, Templates
 

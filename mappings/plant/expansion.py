@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from mappings.plant.nodes import Mapping, Node, Scalar, Sequence
 from mappings.plant.placeholders import WrongPlaceholderError, fill, names_in
 from mappings.plant.problems import Place, Report
-from mappings.plant.rows import Row
+from mappings.plant.row import Row
 
 Values = Pairs[str, str]
 """What placeholders may name here, and what they stand for."""

@@ -15,7 +15,8 @@ from mappings.plant.names import folded
 from mappings.plant.nodes import Mapping, Scalar
 from mappings.plant.problems import Place, Report, Spot, beside
 from mappings.plant.references import resolved
-from mappings.plant.rows import Defaults, Point, Row, RowReader
+from mappings.plant.row import Defaults, Point, Row
+from mappings.plant.rows import RowReader
 from mappings.plant.words import Words
 from mappings.tags import Device, Metric, Tag
 

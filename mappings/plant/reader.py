@@ -24,7 +24,7 @@ from mappings.plant.metric_names import MetricNames
 from mappings.plant.nodes import Mapping, Node, Scalar, parse
 from mappings.plant.permissions import Commands, Rule
 from mappings.plant.problems import Problem, Report, in_order
-from mappings.plant.rows import NO_DEFAULTS
+from mappings.plant.row import NO_DEFAULTS
 from mappings.plant.rules import RulesReader
 from mappings.plant.scans import NORMAL, ScanTimes, time_of
 from mappings.plant.schema import FORMAT, SECTIONS, PlaceBlock

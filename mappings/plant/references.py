@@ -9,7 +9,7 @@ from dataclasses import replace
 from mappings.datatypes import INTEGERS
 from mappings.plant.blocks import suggestion
 from mappings.plant.problems import Report
-from mappings.plant.rows import Point, Row
+from mappings.plant.row import Point, Row
 from mappings.tags import Metric, Tag
 
 Right = tuple[Row, Tag, Metric]

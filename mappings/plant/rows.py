@@ -1,28 +1,21 @@
 """Rows: one row, one point; its cells become a tag and a metric.
 
-A row comes as texts by column and knows the place of each, whoever has read it: an inline row, a
-line of a table, one of many instances of either. Columns are the same in all, and so is every
-check. What a cell says by itself is the affair of `mappings.plant.columns`; here it is seen what
-the cells say together.
+Columns are the same wherever a row comes from, and so is every check. What a cell says by itself is
+the affair of `mappings.plant.columns`; here it is seen what the cells say together.
 """
 
 from collections.abc import Mapping as Pairs
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from fractions import Fraction
-from types import MappingProxyType
-from typing import Protocol
 
 from pydantic import BaseModel
 
-from mappings.datatypes import NUMBERS, TEXTS, DataType, WireType, array_of, element_of
+from mappings.datatypes import NUMBERS, DataType, WireType, element_of
 from mappings.errors import Fault
 from mappings.inverse import why_not_invertible
 from mappings.plant.blocks import suggestion
 from mappings.plant.columns import (
     COLUMNS,
     LITERAL,
-    METRIC_TYPES,
     NONE,
     PROPERTY,
     SAYS_NONE,
@@ -41,87 +34,22 @@ from mappings.plant.grammar import (
     takes_scans,
 )
 from mappings.plant.invalids import invalid_of
-from mappings.plant.metric_types import EPOCHS, Line, Produced, is_time, raw_ends
+from mappings.plant.metric_types import EPOCHS, Line, raw_ends
 from mappings.plant.names import OWN_PROPERTIES, check_metric_name, folded, is_hidden
-from mappings.plant.problems import Spot
+from mappings.plant.published import read_published
 from mappings.plant.ranges import (
     check_range,
-    produced_ends,
     read_clamp,
     read_deadband,
     warn_of_reach,
 )
+from mappings.plant.row import Defaults, Point, Row
 from mappings.plant.scalars import duration_text
 from mappings.plant.scaling import read_line, read_unit
 from mappings.plant.scans import NORMAL
 from mappings.plant.words import Words
 from mappings.plant.writing import read_writing
 from mappings.tags import NOTHING_INVALID, Invalid, Metric, Tag
-
-
-class Row(Protocol):
-    """Texts by column, with the place of each."""
-
-    @property
-    def cells(self) -> Pairs[str, str]:
-        """The cells that are not empty, by column."""
-        ...
-
-    @property
-    def spot(self) -> Spot:
-        """Where the row begins."""
-        ...
-
-    @property
-    def lost(self) -> AbstractSet[str]:
-        """Columns whose cell is no text, told already."""
-        ...
-
-    @property
-    def folder(self) -> str:
-        """The folder that names of other rows are looked for in first; ends with a slash."""
-        ...
-
-    def spot_of(self, column: str) -> Spot:
-        """Where a cell stands; of an empty one, where the row begins."""
-        ...
-
-    def head_of(self, column: str) -> Spot:
-        """Where the name of the column stands."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What rows get where they say nothing themselves: texts by column.
-
-    ``lost`` are columns whose default is wrong, told already.
-    """
-
-    cells: Pairs[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    lost: AbstractSet[str] = frozenset()
-
-
-NO_DEFAULTS = Defaults()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """What was understood of a row.
-
-    ``tag`` is there when name, address, type, element and order can be read: enough for a driver
-    to judge them, whatever else is wrong; ``metric`` when the whole row is right. ``power`` and
-    ``readback`` name other rows of the device. ``faults`` are for whoever knows the places.
-    """
-
-    name: str
-    id: str
-    tag: Tag | None
-    metric: Metric | None
-    power: str = ""
-    readback: str = ""
-    faults: list[Fault] = field(default_factory=list)
-
 
 _REQUIRED = ("name", "address", "type")
 _OWN_PROPERTIES = {folded(name): name for name in OWN_PROPERTIES}
@@ -281,7 +209,9 @@ class _Reading:
         unit, line = read_unit(cells, wire, plain, words, findings)
         texts = self._enum(tag, wire, line)
         invalid = self._invalid(wire)
-        datatype, line = self._published(tag, wire, line, invalid, bool(texts))
+        datatype, line = read_published(
+            cells, tag, wire, line, invalid, findings, has_texts=bool(texts)
+        )
         numeric = wire.datatype in NUMBERS and element_of(datatype) in NUMBERS
         no_number = "" if numeric else self._instead(wire, datatype)
         ranged = check_range(cells, findings, no_number)
@@ -378,58 +308,6 @@ class _Reading:
         seen = f"invalid: {found} is no raw value of {wire.name}"
         self.findings.refuse("E523", "invalid", seen, remedy)
         return NOTHING_INVALID
-
-    def _published(
-        self, tag: Tag, wire: WireType, line: Line, invalid: Invalid, texts: bool
-    ) -> tuple[DataType, Line]:
-        """The published type, and the line to it: a DateTime is in milliseconds."""
-        cells, findings = self.cells, self.findings
-        wanted = cells.metric_type
-        element = None if wanted is None else element_of(wanted)
-        if wire.kind == "epoch_s" and element in {None, DataType.DATETIME}:
-            line = line.then(Fraction(1_000), Fraction(0))
-        limits = (invalid.below, invalid.above)
-        ends, whole = produced_ends(wire, line, cells, limits, cells.clamp)
-        produced = Produced(wire, line, ends, whole, texts)
-        lost = findings.lost & {"scale", "offset", "raw_low", "raw_high", "low", "high", "enum"}
-        if lost:
-            return wire.datatype, line
-        if element is None:
-            element = produced.default()
-            if not produced.fits(element) and is_time(wire):
-                self._refuse_type("DateTime", produced, tag)
-        elif wanted is not None and tag.array and wanted is element:
-            shown = TYPE_NAMES.get(array_of(element) or element, "")
-            remedy = f"write {shown}, or leave metric_type out"
-            seen = f"{TYPE_NAMES[wanted]} cannot hold an array"
-            findings.refuse("E509", "metric_type", seen, remedy)
-        elif not produced.fits(element):
-            self._refuse_type(TYPE_NAMES[element], produced, tag)
-        if not tag.array:
-            return element, line
-        whole_type = array_of(element)
-        if whole_type is None:
-            remedy = "Sparkplug has no arrays of them: name one element"
-            findings.refuse("E531", "type", f"an array of {wire.name}", remedy)
-            return element, line
-        return whole_type, line
-
-    def _refuse_type(self, shown: str, produced: Produced, tag: Tag) -> None:
-        wire = produced.wire
-        given = wire.name if produced.line.same else f"scaled {wire.name}"
-        fits = [
-            TYPE_NAMES[(array_of(datatype) or datatype) if tag.array else datatype]
-            for datatype in METRIC_TYPES.values()
-            if element_of(datatype) is datatype and produced.fits(datatype)
-            and not (tag.array and array_of(datatype) is None)
-        ]  # fmt: skip
-        choice = f"write {' or '.join(fits)}, or leave metric_type out"
-        if not self.cells.enum and shown in {"String", "Text"} and wire.datatype not in TEXTS:
-            choice = "String publishes the texts of an enum: add enum, or leave metric_type out"
-        seen = f"{shown} cannot hold every value of {given}"
-        columns = ("scale", "offset", "invalid", "clamp")
-        concerned = [c for c in columns if c in self.findings.defaulted]
-        self.findings.refuse("E509", "metric_type", seen, choice, *concerned)
 
     def _times(self, tag: Tag, scan_ms: int | None) -> int:
         """After how long a value is stale, with the row's times checked."""

@@ -59,3 +59,45 @@ def test_every_metric_is_listed(tmp_path):
     [current] = [x for x in lines if (x["device"], x["metric"]) == ("Well 2", "Pump/Current")]
     assert current["scale"] == "1/100"
     assert current["metric_type"] == "Double"
+
+
+NODES = """\
+cases:
+  by its node:
+    device: Reservoir
+    raw: {'plc;s=Reservoir.Level': 2.5}
+    expect: {Reservoir/Level: 2.5 m}
+"""
+
+
+def test_a_case_names_a_node_by_its_address(tmp_path):
+    text = EXAMPLE.read_text()
+    (tmp_path / "plant.yaml").write_text(text)
+    [device] = [
+        line.strip().removesuffix(":")
+        for line in text[: text.index("Reservoir/Level")].splitlines()
+        if line.startswith("  ") and not line.startswith("   ")
+    ][-1:]
+    (tmp_path / "a.cases.yaml").write_text(NODES.replace("device: Reservoir", f"device: {device}"))
+    ended = tagbridge("test", str(tmp_path), folder=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+WIRE = """\
+tagbridge: 1
+edge_node: {group: G, name: N}
+destinations: {scada: {servers: ["mqtt://a"]}}
+devices:
+  Meter:
+    modbus: {endpoint: "rtu:///dev/ttyUSB0", unit: 1}
+    tags: [{name: P, address: HR1, type: float32, scan: 100ms}]
+"""
+
+
+def test_a_wire_has_a_load_though_its_speed_is_the_usual(tmp_path):
+    (tmp_path / "plant.yaml").write_text(WIRE)
+    usual = tagbridge("check", str(tmp_path), "--requests", folder=tmp_path).stdout
+    assert "the wire is" in usual
+    written = WIRE.replace("unit: 1}", "unit: 1, serial: {baud: 19200, format: 8E1}}")
+    (tmp_path / "plant.yaml").write_text(written)
+    assert tagbridge("check", str(tmp_path), "--requests", folder=tmp_path).stdout == usual
