@@ -75,6 +75,7 @@ class Gateway:
         self._fault: asyncio.Future[None] | None = None
         self._commons: Commons | None = None
         self._reloading = asyncio.Lock()
+        self._reload: asyncio.Task[Changes] | None = None  # held, or it would be collected
         self.started_ms = self.reloaded_ms = 0
         """When it began to run, and when its plant was taken over last; milliseconds since 1970."""
         self.up: set[str] = set()
@@ -164,6 +165,8 @@ class Gateway:
             async with beside():
                 await self._until(stop)
         finally:
+            async with self._reloading:  # one that is under way, carried through
+                pass
             await self.links.close()
             await asyncio.gather(*(destination.leave() for destination in self.destinations))
             for destination in self.destinations:
@@ -218,8 +221,13 @@ class Gateway:
 
         Links and destinations that are as before keep their connections, outboxes what they hold;
         devices whose births tell the same are not born again. Raises before anything is touched:
-        `RestartNeededError`, what `Access` raises, and as `Destination.open` does.
+        `RestartNeededError`, what `Access` raises, and as `Destination.open` does. Once begun it
+        is carried through, whoever stops waiting for it.
         """
+        self._reload = asyncio.create_task(self._reload_now(plant))
+        return await asyncio.shield(self._reload)
+
+    async def _reload_now(self, plant: Plant) -> Changes:
         async with self._reloading:
             changes = compare(self.plant, plant)
             if changes.restart:

@@ -46,4 +46,8 @@ def asked(folder: Path, do: str, answer: type[T], **more: Any) -> T | None:
 
 def not_running(error: NotRunningError, path: Path) -> int:
     """Say that nothing runs; the exit code 1."""
-    return failed(str(error), f"start it with tagbridge run {path}, or name another plant")
+    return failed(
+        str(error),
+        f"start it with tagbridge run {path}; if it runs with another outbox, name that: "
+        "--outbox FOLDER",
+    )

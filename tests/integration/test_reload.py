@@ -19,6 +19,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
+from asyncua import Server
 
 from bridge.sparkplug.messages import Payload
 from bridge.sparkplug.topics import Verb, parse
@@ -444,4 +445,56 @@ async def test_ten_thousand_rows_are_edited_without_a_lost_value(tmp_path: Path)
                 *renamed["North 1", "Count/A renamed"],
             ]
             assert not missing(both, read["North 1", "Count/A of North 1"])
+            assert_no_violation(capture)
+
+
+SAID_ONCE = """\
+tagbridge: 1
+edge_node: {{group: Test, name: quiet}}
+destinations: {{scada: {{servers: ["mqtt://127.0.0.1:{broker}"]}}}}
+outbox: {{folder: outbox, max_size: 64 MiB}}
+devices:
+  Tank:
+    opcua:
+      endpoint: "opc.tcp://127.0.0.1:{server}"
+      security: insecure
+      namespaces: {{plc: "urn:tests:tank"}}
+    tags: [{{name: Level, address: "plc;s=Level", type: float64, scale: 1}}]
+  Scale:
+    mqtt: {{endpoint: "mqtt://127.0.0.1:{broker}", base: works/scale}}
+    tags: [{{name: Weight, address: "state $.kg", type: float64, scale: 1}}]
+"""
+
+
+async def test_what_a_device_said_once_is_calculated_anew(tmp_path: Path) -> None:
+    """A server reports changes only, and a sender may never speak again."""
+    port = free_port()
+    server = Server()
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
+    space = await server.register_namespace("urn:tests:tank")
+    await server.nodes.objects.add_variable(f"ns={space};s=Level", "Level", 12.0)
+    path = tmp_path / "plant.yaml"
+    async with server, Mosquitto(tmp_path) as broker:
+        path.write_text(SAID_ONCE.format(broker=broker.port, server=port))
+
+        def last(capture: Capture, name: str) -> object:
+            return [s.value for s in samples(list(capture.packets)) if s.name == name][-1:]
+
+        async with (
+            Capture("127.0.0.1", broker.port) as capture,
+            GatewayProcess(path) as gateway,
+        ):
+            await gateway.logged("link up", link="Tank")
+            capture.publish("works/scale/state", b'{"kg": 7}')
+            await until(lambda: last(capture, "Level") == [12.0], what="level", timeout_s=20)
+            await until(lambda: last(capture, "Weight") == [7.0], what="weight", timeout_s=20)
+            with kept_ports(gateway, port):
+                path.write_text(path.read_text().replace("scale: 1}", "scale: 0.5, unit: m}"))
+                await typed("reload", str(path))
+                await until(lambda: last(capture, "Level") == [6.0], what="level anew")
+                await until(lambda: last(capture, "Weight") == [3.5], what="weight anew")
+            assert [said(capture, name) for name in ("Tank", "Scale")] == [
+                ["DBIRTH", "DDEATH", "DBIRTH"]
+            ] * 2
             assert_no_violation(capture)
