@@ -105,6 +105,7 @@ class Destination:
             self._shown.aliases,
             commons.catalog,
             null_if_bad=definition.bad_values == "null",
+            walks=len(definition.servers) > 1,
         )
         self.broker = broker
         login, tls = broker

@@ -2,11 +2,13 @@
 
 The shell around `simulators.host_view.HostView`, with an MQTT connection of its own that shares
 nothing with the gateway's. It keeps trying when the broker cannot be reached or goes away;
-``connected`` and ``problem`` say how things stand. It is no primary host: it publishes no STATE.
+``connected`` and ``problem`` say how things stand. By choice it is a primary host, and says with
+STATE that it is there (Sparkplug 3.0, section 5.3).
 """
 
 import asyncio
 import contextlib
+import json
 import logging
 import re
 import uuid
@@ -17,7 +19,7 @@ import aiomqtt
 
 from bridge.sparkplug.messages import Payload
 from bridge.sparkplug.rules import Packet
-from bridge.sparkplug.topics import NAMESPACE, REBIRTH, Verb, build
+from bridge.sparkplug.topics import NAMESPACE, REBIRTH, STATE, Verb, build
 from simulators.clock import wall_clock_ms
 from simulators.host_view import (
     DeviceView,
@@ -51,7 +53,8 @@ class SparkplugHost:
 
     On entry it has tried to connect once: ``connected`` tells whether it is subscribed. ``group``
     narrows the subscription to one group; ``on_sample`` and ``on_packet`` see each value and each
-    packet; ``ask`` False never asks for births. ``complete``: see `bridge.sparkplug.rules.Grader`.
+    packet; ``ask`` False never asks for births. ``primary`` is the id of a primary host, empty for
+    none. ``complete``: see `bridge.sparkplug.rules.Grader`.
     """
 
     def __init__(
@@ -65,8 +68,11 @@ class SparkplugHost:
         on_sample: Callable[[Sample], None] | None = None,
         on_packet: Callable[[Packet], None] | None = None,
         ask: bool = True,
+        primary: str = "",
         complete: bool = False,
     ) -> None:
+        self._state_topic = f"{STATE}/{primary}" if primary else ""
+        self._since_ms = 0  # of the connection: in its will and its birth
         self.view = HostView(on_sample=on_sample, complete=complete)
         self.connected = False
         self.problem: str | None = None
@@ -92,8 +98,17 @@ class SparkplugHost:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._client is not None:
+            # tck-id-host-topic-phid-death-payload-timestamp-disconnect-clean
+            with contextlib.suppress(aiomqtt.MqttError):
+                await self._say_state(self._client, online=False, time_ms=wall_clock_ms())
         if self._task is not None:
             await ended(self._task)
+
+    async def _say_state(self, client: aiomqtt.Client, *, online: bool, time_ms: int) -> None:
+        if self._state_topic:
+            said = _state(online=online, time_ms=time_ms)
+            await client.publish(self._state_topic, said, qos=1, retain=True)
 
     async def rebirth(self, group: str, node: str) -> None:
         """Ask a node for all its births (tck-id-operational-behavior-data-commands-rebirth-name).
@@ -133,15 +148,24 @@ class SparkplugHost:
 
     async def _one_connection(self) -> None:
         username, password = self._login
+        self._since_ms = wall_clock_ms()
+        will = None
+        if self._state_topic:
+            gone = _state(online=False, time_ms=self._since_ms)
+            will = aiomqtt.Will(self._state_topic, gone, qos=1, retain=True)
         async with aiomqtt.Client(
             *self._where,
             username=username,
             password=password,
+            will=will,
             timeout=_CONNECT_TIMEOUT_S,
             logger=_quiet,
         ) as client:
             raised = await _raises_qos(client)
             await client.subscribe(self._filter, qos=1)
+            if self._state_topic:
+                await client.subscribe(self._state_topic, qos=1)
+            await self._say_state(client, online=True, time_ms=self._since_ms)
             self._client = client
             self.connected = True
             self.connections += 1
@@ -156,6 +180,9 @@ class SparkplugHost:
                     message.retain,
                     wall_clock_ms(),
                 )
+                if packet.topic == self._state_topic and b"false" in packet.payload:
+                    # An old will of ours: tck-id-message-flow-hid-sparkplug-state-message-delivered
+                    await self._say_state(client, online=True, time_ms=self._since_ms)
                 if self._on_packet is not None:
                     self._on_packet(packet)
                 self.view.feed(packet)
@@ -169,6 +196,10 @@ class SparkplugHost:
                 with contextlib.suppress(ConnectionError):  # the connection's end is told there
                     await self.rebirth(*key)
             self.view.wants_rebirth.discard(key)
+
+
+def _state(*, online: bool, time_ms: int) -> bytes:
+    return json.dumps({"online": online, "timestamp": time_ms}).encode()
 
 
 async def _raises_qos(client: aiomqtt.Client) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import shlex
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -85,8 +85,15 @@ async def _serve(plant: Plant, seed: int, console: Console, *, with_broker: bool
             )  # fmt: skip
             table.add_row(*(Text(cell) for cell in row))
         console.print(table)
-        for name, place in brokers.items():
-            console.print(Text(f"broker for {name}: {place}"), soft_wrap=True)
+        for destination in plant.destinations:
+            place, host_id = brokers.get(destination.name), destination.primary_host
+            if place is None:
+                continue
+            said = f"broker for {destination.name}: {place}"
+            if host_id:
+                await stack.enter_async_context(_host(place, host_id))
+                said += f", with primary host {host_id}"
+            console.print(Text(said), soft_wrap=True)
         moved = [
             shlex.quote(f"{link.name}={simulator.places[link.name]}")
             for link in plant.links
@@ -124,6 +131,16 @@ async def _brokers(plant: Plant, stack: AsyncExitStack) -> dict[str, str]:
             raise OSError(f"cannot listen at {url} for {destination.name}") from error
         places[destination.name] = broker.url
     return places
+
+
+def _host(place: str, host_id: str) -> AbstractAsyncContextManager[object]:
+    """The primary host that a destination waits for, at its simulated broker."""
+    from simulators.host import SparkplugHost  # noqa: PLC0415  # simulators stand outside
+
+    parts = urlsplit(place)
+    return SparkplugHost(
+        parts.hostname or "", parts.port or DEFAULT_PORT, primary=host_id, ask=False
+    )
 
 
 def _is_here(url: str) -> bool:

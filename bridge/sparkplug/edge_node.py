@@ -16,8 +16,10 @@ from bridge.backoff import Backoff
 from bridge.clock import SystemClock
 from bridge.mqtt import Connection, ConnectionLost, Server, Will
 from bridge.outbox.outbox import Outbox
+from bridge.sparkplug.host_wait import HostAwayError, HostWait
 from bridge.sparkplug.image import NodeImage
 from bridge.sparkplug.payload import encode_node_death
+from bridge.sparkplug.primary_host import PrimaryHost
 from bridge.sparkplug.proof import DeliveryRefusedError
 from bridge.sparkplug.sender import Sender
 from bridge.sparkplug.session import Event, Session, State
@@ -58,6 +60,8 @@ class EdgeNode:
         self._tls = tls
         self._servers = [Server.parse(url) for url in destination.servers]
         self._session = Session()
+        self._host = _awaited(destination)
+        self._walking = ""  # why it leaves this server for the next
         self._up: set[str] = set()
         self._sender: Sender | None = None
         self._leaving = asyncio.Event()
@@ -119,6 +123,8 @@ class EdgeNode:
             self.server = str(server)
             try:
                 await self._one_connection(server)
+            except HostAwayError as error:
+                self._say(server, error)  # it has waited long enough: the next server, at once
             except (ConnectionLost, DeliveryRefusedError) as error:
                 self._judge_connection()
                 self._say(server, error)
@@ -155,6 +161,9 @@ class EdgeNode:
         if bd_seq is None:
             bd_seq = self._next_bd_seq()
         self._unused_bd_seq = None
+        self._walking = ""
+        if self._host is not None:
+            self._host.host.connected()
         early: list[tuple[str, bytes, bool]] = []  # a retained message can come with the SUBACK
         try:
             self._session.connect(bd_seq)
@@ -172,7 +181,8 @@ class EdgeNode:
                 self._sender = None
                 if self._session.state is not State.OFFLINE:
                     self._session.on(Event.LOST)
-                if not delivered:
+                # What a host that has gone had read last, it may not have kept.
+                if not delivered or (self._host is not None and self._host.host.is_offline):
                     self._outbox.rewind()
 
     def _next_bd_seq(self) -> int:
@@ -191,6 +201,9 @@ class EdgeNode:
         self, server: Server, bd_seq: int, early: list[tuple[str, bytes, bool]]
     ) -> Connection:
         def received(topic: str, payload: bytes, retained: bool) -> None:
+            now_ms = self._clock.now_ms()
+            if self._host is not None and self._host.take(server, topic, payload, now_ms):
+                self._host_turned(self._host.host)
             if self._sender is not None:
                 self._sender.inbound.received(topic, payload, retained)
             else:
@@ -225,27 +238,58 @@ class EdgeNode:
             backlog_rate=self._destination.backlog_rate,
             delivery_check=self._destination.delivery_check,
             on_proven=self._proven,
+            on_next_server=self._next_server if len(self._servers) > 1 else None,
         )
         self._sender = sender
         for message in early:
             sender.inbound.received(*message)
-        if self._leaving.is_set():
-            sender.leave()
         self._log.info("connected", server=str(server), bd_seq=self._session.bd_seq)
-        speaking = asyncio.create_task(sender.run())
         ended = asyncio.create_task(connection.closed())
+        try:
+            if self._host is not None and not self._host.host.is_online:
+                self._say(server, self._host.away(server))
+                await self._host.online(server, self._leaving, ended)
+            if not (self._leaving.is_set() or self._walking):
+                self._session.on(Event.AWAITED)
+                await self._until_left(sender, ended)
+        except HostAwayError:
+            await sender.farewell(self._farewell_s)
+            raise
+        finally:
+            ended.cancel()
+            await asyncio.gather(ended, return_exceptions=True)
+        delivered = await sender.farewell(self._farewell_s)
+        self._log.info("left", delivered=delivered, why=self._walking or "told to")
+        return delivered
+
+    async def _until_left(self, sender: Sender, ended: asyncio.Task[ConnectionLost]) -> None:
+        """Let the sender speak until it leaves; raises why the connection ended, if it did."""
+        speaking = asyncio.create_task(sender.run())
         try:
             await asyncio.wait({speaking, ended}, return_when=asyncio.FIRST_COMPLETED)
             if not speaking.done():
                 raise ended.result()
             speaking.result()
         finally:
-            for task in (speaking, ended):
-                task.cancel()
-            await asyncio.gather(speaking, ended, return_exceptions=True)
-        delivered = await sender.farewell(self._farewell_s)
-        self._log.info("left", delivered=delivered)
-        return delivered
+            speaking.cancel()
+            await asyncio.gather(speaking, return_exceptions=True)
+
+    def _host_turned(self, host: PrimaryHost) -> None:
+        """The primary host came or went.
+
+        tck-id-message-flow-edge-node-birth-publish-phid-offline.
+        """
+        if host.is_offline and self._session.state in {State.BIRTHING, State.ONLINE}:
+            self._walk(f"primary host {host.host_id!r} is offline")
+
+    def _next_server(self) -> None:
+        """A host wants the node at the next server."""
+        self._walk("a host sends it to the next server")
+
+    def _walk(self, why: str) -> None:
+        self._walking = why
+        if self._sender is not None:
+            self._sender.leave()
 
     def _proven(self) -> None:
         """Births arrived on this connection."""
@@ -254,16 +298,20 @@ class EdgeNode:
             self._proven_ms = self._clock.monotonic_ms()
 
     def _filters(self) -> list[tuple[str, int]]:
-        """Commands (tck-id-message-flow-edge-node-ncmd-subscribe, -dcmd-subscribe) and, for the
-        check of delivery, our own births and death.
+        """Commands (tck-id-message-flow-edge-node-ncmd-subscribe, -dcmd-subscribe), the primary
+        host's STATE and, for the check of delivery, our own births and death.
         """
         topic = self._image.topic
         filters = [(topic(Verb.NCMD), 1), (topic(Verb.DCMD, "+"), 1), (topic(Verb.NDEATH), 1)]
+        if self._host is not None:
+            filters += self._host.host.filters
         if self._destination.delivery_check:
             filters += [(topic(Verb.NBIRTH), 0), (topic(Verb.DBIRTH, "+"), 0)]
         return filters
 
-    def _say(self, server: Server, error: ConnectionLost | DeliveryRefusedError) -> None:
+    def _say(
+        self, server: Server, error: ConnectionLost | DeliveryRefusedError | HostAwayError
+    ) -> None:
         """One line for each change: a failure that repeats is not news."""
         self.trouble = (error.seen, error.remedy)
         if error.seen != self._told:
@@ -275,3 +323,12 @@ class EdgeNode:
                 remedy=error.remedy,
                 buffered=self._outbox.ledger.buffered,
             )
+
+
+def _awaited(destination: DestinationDefinition) -> HostWait | None:
+    """The host that a destination waits for, if there is one."""
+    if not destination.primary_host:
+        return None
+    legacy = destination.host_state == "2.2-and-3.0"
+    dwell_s = destination.server_dwell_ms / 1000 if len(destination.servers) > 1 else None
+    return HostWait(PrimaryHost(destination.primary_host, legacy=legacy), dwell_s)

@@ -8,7 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.sparkplug.encoder import DeviceEncoder
 from bridge.sparkplug.payload import BirthMetric, encode_birth
-from bridge.sparkplug.topics import BD_SEQ, NATIVE_CODE, QUALITY, REASON, REBIRTH, Verb, build
+from bridge.sparkplug.topics import (
+    BD_SEQ,
+    NATIVE_CODE,
+    NEXT_SERVER,
+    QUALITY,
+    REASON,
+    REBIRTH,
+    Verb,
+    build,
+)
 from mappings.batch import Batch, Value
 from mappings.catalog import Catalog
 from mappings.datatypes import DataType
@@ -22,7 +31,8 @@ class NodeImage:
     """The births and data encoders of one identity.
 
     ``metrics[device]`` are a device's metrics by point, ``aliases[device]`` their aliases, or
-    None where the node does without. With ``null_if_bad`` a BAD metric is null, else it keeps its
+    None where the node does without. ``walks`` says that hosts may send the node to another server.
+    With ``null_if_bad`` a BAD metric is null, else it keeps its
     last value. Points that are not published have an index and nothing else.
     """
 
@@ -35,11 +45,13 @@ class NodeImage:
         catalog: Catalog,
         *,
         null_if_bad: bool = False,
+        walks: bool = False,
     ) -> None:
         self.group = group
         self.node = node
         self._catalog = catalog
         self._null_if_bad = null_if_bad
+        self._controls = (REBIRTH, NEXT_SERVER) if walks else (REBIRTH,)
         self._metrics: Mapping[str, Sequence[Metric]] = {}
         self._aliases: Mapping[str, Sequence[int]] | None = None
         self.encoders: dict[str, DeviceEncoder] = {}
@@ -87,21 +99,24 @@ class NodeImage:
         return build(self.group, verb, self.node, device)
 
     def node_birth(self, bd_seq: int, *, timestamp_ms: int, seq: int) -> bytes:
-        """The NBIRTH: bdSeq, the rebirth control, the node's own metrics.
+        """The NBIRTH: bdSeq, what hosts may command, the node's own metrics.
 
-        tck-id-topics-nbirth-bdseq-included, tck-id-topics-nbirth-rebirth-metric; neither control
+        tck-id-topics-nbirth-bdseq-included, tck-id-topics-nbirth-rebirth-metric; no control
         has an alias (tck-id-operational-behavior-data-commands-rebirth-name-aliases).
         """
+        session = BirthMetric(
+            name=BD_SEQ, datatype=DataType.INT64, value=bd_seq, timestamp_ms=timestamp_ms
+        )
         controls = [
             BirthMetric(
-                name=BD_SEQ, datatype=DataType.INT64, value=bd_seq, timestamp_ms=timestamp_ms
-            ),
-            BirthMetric(
-                name=REBIRTH, datatype=DataType.BOOLEAN, value=False, timestamp_ms=timestamp_ms
-            ),
+                name=name, datatype=DataType.BOOLEAN, value=False, timestamp_ms=timestamp_ms
+            )
+            for name in self._controls
         ]
         return encode_birth(
-            [*controls, *self._born(NODE, timestamp_ms)], timestamp_ms=timestamp_ms, seq=seq
+            [session, *controls, *self._born(NODE, timestamp_ms)],
+            timestamp_ms=timestamp_ms,
+            seq=seq,
         )
 
     def device_birth(

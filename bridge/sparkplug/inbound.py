@@ -5,6 +5,7 @@ to the sender's next turn.
 """
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -12,11 +13,14 @@ from bridge.clock import SystemClock
 from bridge.sparkplug.payload import PayloadError, decode_command, encode_node_death
 from bridge.sparkplug.proof import Proof
 from bridge.sparkplug.session import RebirthRequests, Session
-from bridge.sparkplug.topics import REBIRTH, Verb, parse
+from bridge.sparkplug.topics import NEXT_SERVER, REBIRTH, Verb, parse
 
 
 class Inbound:
-    """The messages of one connection's subscriptions. ``leaving`` ends the care for own deaths."""
+    """The messages of one connection's subscriptions. ``leaving`` ends the care for own deaths.
+
+    ``on_next_server`` is called when a host sends the node to another server; None if it has one.
+    """
 
     def __init__(
         self,
@@ -26,7 +30,9 @@ class Inbound:
         clock: SystemClock,
         wake: asyncio.Event,
         log: structlog.stdlib.BoundLogger,
+        on_next_server: Callable[[], None] | None,
     ) -> None:
+        self._on_next_server = on_next_server
         self._session = session
         self._proof = proof
         self._rebirths = rebirths
@@ -58,6 +64,9 @@ class Inbound:
         for metric in metrics:
             if metric.name == REBIRTH and metric.value is True:
                 self._ask_rebirth()
+            elif metric.name == NEXT_SERVER and self._on_next_server is not None:
+                if metric.value is True:
+                    self._on_next_server()
             elif metric.name != REBIRTH:
                 self._log.warning(
                     "command refused",

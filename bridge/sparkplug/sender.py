@@ -38,7 +38,8 @@ class Sender:
     """Publishes for one edge node on one open, subscribed connection.
 
     ``up`` is the set of devices that are up, owned and changed by the edge node, which sets the
-    outbox's ``wake`` with every change. ``on_proven`` is called whenever births have arrived.
+    outbox's ``wake`` with every change. ``on_proven`` is called whenever births have arrived,
+    ``on_next_server`` when a host sends the node to another server (None if there is none).
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Sender:
         backlog_rate: float | None,
         delivery_check: bool,
         on_proven: Callable[[], None],
+        on_next_server: Callable[[], None] | None = None,
     ) -> None:
         self._on_proven = on_proven
         self._session = session
@@ -74,7 +76,9 @@ class Sender:
         self._log = structlog.stdlib.get_logger("edge_node").bind(
             node=f"{image.group}/{image.node}"
         )
-        self.inbound = Inbound(session, self._proof, self._rebirths, clock, outbox.wake, self._log)
+        self.inbound = Inbound(
+            session, self._proof, self._rebirths, clock, outbox.wake, self._log, on_next_server
+        )
         """Takes what the connection receives."""
 
     # --- the one coroutine that publishes --------------------------------------------------------

@@ -6,9 +6,10 @@ happened and asks for numbers.
 
 Theory of operation. A session lives from one CONNECT to the end of that connection. `Session.on`
 moves it along `TRANSITIONS`; anything that the table does not name is a mistake of the caller.
-Births are allowed from the SUBACK on, data only when the broker has shown that it read the births
-(`Event.VERIFIED`: fence answered, own births heard). A sequence number is given when a message is
-handed over and never before; one counter serves the node and all devices
+Births are allowed when the SUBACK is there and the primary host, if the node has one, is online
+(tck-id-message-flow-edge-node-birth-publish-phid-wait); data only when the broker has shown that it
+read the births (`Event.VERIFIED`: fence answered, own births heard). A sequence number is given
+when a message is handed over and never before; one counter serves the node and all devices
 (tck-id-payloads-sequence-num-always-included), 0 with each NBIRTH.
 """
 
@@ -23,6 +24,7 @@ class State(Enum):
     OFFLINE = "offline"
     CONNECTING = "connecting"
     SUBSCRIBING = "subscribing"
+    WAITING = "waiting for the host"
     BIRTHING = "birthing"
     ONLINE = "online"
     LEAVING = "leaving"
@@ -34,6 +36,7 @@ class Event(Enum):
     CONNECT = "CONNECT sent"
     ACCEPTED = "CONNACK"
     SUBSCRIBED = "SUBACK"
+    AWAITED = "host online, or none awaited"
     VERIFIED = "births read and heard"
     REBIRTH = "rebirth"
     LEAVE = "leave"
@@ -44,16 +47,19 @@ class Event(Enum):
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.OFFLINE, Event.CONNECT): State.CONNECTING,
     (State.CONNECTING, Event.ACCEPTED): State.SUBSCRIBING,
-    (State.SUBSCRIBING, Event.SUBSCRIBED): State.BIRTHING,
+    (State.SUBSCRIBING, Event.SUBSCRIBED): State.WAITING,
+    (State.WAITING, Event.AWAITED): State.BIRTHING,
     (State.BIRTHING, Event.VERIFIED): State.ONLINE,
     (State.BIRTHING, Event.REBIRTH): State.BIRTHING,
     (State.ONLINE, Event.REBIRTH): State.BIRTHING,
     (State.CONNECTING, Event.LEAVE): State.LEAVING,
     (State.SUBSCRIBING, Event.LEAVE): State.LEAVING,
+    (State.WAITING, Event.LEAVE): State.LEAVING,
     (State.BIRTHING, Event.LEAVE): State.LEAVING,
     (State.ONLINE, Event.LEAVE): State.LEAVING,
     (State.CONNECTING, Event.LOST): State.OFFLINE,
     (State.SUBSCRIBING, Event.LOST): State.OFFLINE,
+    (State.WAITING, Event.LOST): State.OFFLINE,
     (State.BIRTHING, Event.LOST): State.OFFLINE,
     (State.ONLINE, Event.LOST): State.OFFLINE,
     (State.LEAVING, Event.LOST): State.OFFLINE,

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 NAMESPACE = "spBv1.0"
+STATE = "spBv1.0/STATE"  # with the id of a host below it
+LEGACY_STATE = "STATE"  # the same in Sparkplug 2.2
 
 BD_SEQ = "bdSeq"  # in NBIRTH and NDEATH: which session is born or dead
 REBIRTH = "Node Control/Rebirth"  # written by a host that wants all births again
+NEXT_SERVER = "Node Control/Next Server"  # likewise by one that wants the node at another server
 QUALITY = "Quality"  # property of a metric, see mappings.quality
 NATIVE_CODE = "NativeCode"  # what the device itself said: OPC UA StatusCode, Modbus exception
 REASON = "Reason"  # one line for people, out of mappings.quality.REASON_TEXTS

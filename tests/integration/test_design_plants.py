@@ -58,7 +58,8 @@ async def running(plant: Plant, broker: Mosquitto):
     gateway = Gateway(plant, load_drivers(), Access(lambda login: (login.user, PASSWORD)))
     task = asyncio.create_task(gateway.run(stop))
     try:
-        async with SparkplugHost("127.0.0.1", broker.port) as host:
+        primary = plant.destinations[0].primary_host
+        async with SparkplugHost("127.0.0.1", broker.port, primary=primary) as host:
             yield host
     finally:
         stop.set()

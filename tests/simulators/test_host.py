@@ -1,6 +1,7 @@
 """The simulated host: its picture of the plant, and its connection to a real broker."""
 
 import asyncio
+import json
 
 import aiomqtt
 import pytest
@@ -25,6 +26,7 @@ from simulators.broker import EmbeddedBroker
 from simulators.host import HostView, SparkplugHost
 from simulators.host_values import value_of
 from tests.support.broker import Mosquitto
+from tests.support.capture import Capture
 from tests.support.wait import free_port, until
 
 T = 1_795_000_000_000
@@ -371,3 +373,24 @@ def test_arrays_and_bytes_are_read(datatype, value):
 def test_bytes_that_are_no_array_stay_bytes():
     for datatype in (23, 32):
         assert value_of(MetricMessage(bytes_value=b"\x01\x02\x03"), datatype) == b"\x01\x02\x03"
+
+
+async def test_a_primary_host_says_that_it_is_there_and_that_it_goes(mosquitto):
+    topic = "spBv1.0/STATE/hmi"
+    async with Capture("127.0.0.1", mosquitto.port, filters=(topic,)) as capture:
+
+        def states():
+            return [(json.loads(p.payload)["online"], p.qos) for p in list(capture.packets)]
+
+        async with SparkplugHost("127.0.0.1", mosquitto.port, primary="hmi"):
+            await until(lambda: states() == [(True, 1)], what="STATE online")
+            born_ms = json.loads(capture.packets[0].payload)["timestamp"]
+            old = json.dumps({"online": False, "timestamp": born_ms}).encode()
+            capture.publish(topic, old, qos=1)
+            await until(lambda: len(states()) == 3, what="STATE online again")
+            assert json.loads(capture.packets[2].payload) == {"online": True, "timestamp": born_ms}
+            async with Capture("127.0.0.1", mosquitto.port, filters=(topic,)) as late:
+                await until(lambda: late.packets, what="the retained STATE")
+                assert late.packets[0].retain
+        await until(lambda: states()[-1] == (False, 1), what="STATE offline")
+        assert json.loads(capture.packets[-1].payload)["timestamp"] >= born_ms

@@ -22,6 +22,7 @@ def online(*devices: str) -> Session:
     session.connect(7)
     session.on(Event.ACCEPTED)
     session.on(Event.SUBSCRIBED)
+    session.on(Event.AWAITED)
     session.node_birth()
     for device in devices:
         session.device_birth(device)
@@ -58,6 +59,9 @@ def test_births_need_a_suback_and_data_needs_proof() -> None:
     with pytest.raises(SessionError):
         session.node_birth()
     session.on(Event.SUBSCRIBED)
+    with pytest.raises(SessionError):
+        session.node_birth()  # the primary host is not there
+    session.on(Event.AWAITED)
     with pytest.raises(SessionError):
         session.device_birth("A")
     session.node_birth()
