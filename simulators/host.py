@@ -53,8 +53,9 @@ class SparkplugHost:
 
     On entry it has tried to connect once: ``connected`` tells whether it is subscribed. ``group``
     narrows the subscription to one group; ``on_sample`` and ``on_packet`` see each value and each
-    packet; ``ask`` False never asks for births. ``primary`` is the id of a primary host, empty for
-    none. ``complete``: see `bridge.sparkplug.rules.Grader`.
+    packet, ``on_gap`` is called where packets may be missing; ``ask`` False never asks for births.
+    ``primary`` is the id of a primary host, empty for none. ``complete``: see
+    `bridge.sparkplug.rules.Grader`.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class SparkplugHost:
         password: str | None = None,
         on_sample: Callable[[Sample], None] | None = None,
         on_packet: Callable[[Packet], None] | None = None,
+        on_gap: Callable[[], None] | None = None,
         ask: bool = True,
         primary: str = "",
         complete: bool = False,
@@ -82,6 +84,7 @@ class SparkplugHost:
         self._login = (username, password)
         self._filter = f"{NAMESPACE}/{group}/#" if group is not None else f"{NAMESPACE}/#"
         self._on_packet = on_packet
+        self._on_gap = on_gap
         self._ask = ask
         self._asked_ms: dict[tuple[str, str], int] = {}
         self._tried = asyncio.Event()
@@ -137,6 +140,8 @@ class SparkplugHost:
                 if self.connected:
                     pause_s = _FIRST_PAUSE_S
                     self.view.gap()
+                    if self._on_gap is not None:
+                        self._on_gap()
                 host, port = self._where
                 self.problem = f"broker {host}:{port}: {_why(error)}"
             finally:

@@ -313,18 +313,35 @@ def trust_own(plant: PlantPath) -> None:
 
 @app.command()
 def watch(
-    broker: Annotated[str, typer.Argument(metavar="BROKER", help="mqtt://host[:port]")],
+    broker: Annotated[str, typer.Argument(metavar="[BROKER]", help="mqtt://host[:port]")] = "",
     *,
     group: Annotated[str | None, typer.Option(help="Only this Sparkplug group.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="End with a report on the rules; 1 if one was broken.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="That report alone, as JSON.")] = False,
+    capture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep every packet in this file.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Judge a capture, no broker.")
+    ] = None,
     duration: Annotated[
         str | None, typer.Option(metavar="20s", help="End by itself after so long.")
     ] = None,
 ) -> None:
-    """Show what any Sparkplug nodes publish at a broker, live and decoded."""
+    """Show what any Sparkplug nodes publish at a broker, live, decoded and judged."""
+    from bridge.cli.watch import judge
     from bridge.cli.watch import watch as run_watch
     from bridge.cli.words import seconds
 
-    raise typer.Exit(run_watch(broker, group=group, duration_s=seconds(duration)))
+    if source is not None:
+        raise typer.Exit(judge(source, as_json=as_json))
+    code = run_watch(
+        broker, group=group, duration_s=seconds(duration), check=check, as_json=as_json,
+        capture=capture,
+    )  # fmt: skip
+    raise typer.Exit(code)
 
 
 @app.command()

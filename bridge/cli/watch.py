@@ -9,21 +9,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import unquote, urlsplit
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from bridge.cli.grading import Report, show, show_json
 from bridge.cli.plant_table import render, value_text
 from bridge.cli.stopping import stop_on_signals
 from bridge.mqtt.server import DEFAULT_PORT
+from bridge.sparkplug import captures
 from bridge.sparkplug.topics import id_fault
 from mappings.quality import Quality
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bridge.sparkplug.rules import Packet
     from simulators.host import HostView, Sample, SparkplugHost
 
@@ -38,35 +44,100 @@ def watch(
     duration_s: float | None = None,
     plain: bool | None = None,
     console: Console | None = None,
+    check: bool = False,
+    as_json: bool = False,
+    capture: Path | None = None,
 ) -> int:
     """Watch until Ctrl-C, SIGTERM or the end of ``duration_s``.
 
     ``url`` is ``mqtt://[USER[:PASSWORD]@]HOST[:PORT]``; ``plain`` None: lines unless on a terminal.
-    Returns 0; 1 when the broker was never reached; 2 when the arguments make no sense.
+    With ``check`` a report on the rules ends it, with ``as_json`` as JSON and nothing else; all
+    packets go to the file ``capture``. Returns 0; 1 when the broker was never reached or, with
+    ``check``, a rule was broken; 2 when the arguments make no sense.
     """
     console = console or Console(highlight=False, soft_wrap=True)
     fault = _url_fault(url) or _group_fault(group)
     if fault is not None:
         console.print(Text(fault, style="red"))
         return 2
-    return asyncio.run(
-        _watch(
-            url,
-            group,
-            duration_s,
-            console,
-            plain=not console.is_terminal if plain is None else plain,
-        )
-    )
+    form = "json" if as_json else "lines"
+    if not as_json and (console.is_terminal if plain is None else not plain):
+        form = "screen"
+    report = Report() if check or as_json else None
+    with ExitStack() as stack:
+        file = None
+        if capture is not None:
+            try:
+                file = stack.enter_context(capture.open("w", encoding="utf-8"))
+            except OSError as error:
+                said = f"{capture} cannot be written: {error.strerror}"
+                console.print(Text(said, style="red"))
+                return 2
+        code = asyncio.run(_watch(url, group, duration_s, console, form, _Sinks(report, file)))
+    return _judged(report, console, as_json=as_json) or code if report is not None else code
+
+
+def judge(file: Path, *, as_json: bool = False, console: Console | None = None) -> int:
+    """Report on a capture; 1 when a rule was broken or nobody spoke, 2 when it is no capture."""
+    console = console or Console(highlight=False, soft_wrap=True)
+    report = Report()
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for packet in captures.read(lines):
+                _Sinks(report, None).take(packet)
+    except (OSError, UnicodeDecodeError, captures.CaptureError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        console.print(Text(f"{file}: {reason}", style="red"))
+        console.print(Text("    captures are written by: tagbridge watch BROKER --capture FILE"))
+        return 2
+    return _judged(report, console, as_json=as_json)
+
+
+def _judged(report: Report, console: Console, *, as_json: bool) -> int:
+    if as_json:
+        show_json(report)
+    else:
+        show(report, console)
+    return 0 if report.is_clean else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Sinks:
+    """Where packets go besides the eyes: a report, a file."""
+
+    report: Report | None
+    file: TextIO | None
+
+    def take(self, packet: Packet | None) -> None:
+        """A packet, or None where some may be missing."""
+        if self.file is not None:
+            captures.write(self.file, packet)
+        if self.report is None:
+            return
+        if packet is None:
+            self.report.gap()
+        else:
+            self.report.packet(packet)
 
 
 async def _watch(
-    url: str, group: str | None, duration_s: float | None, console: Console, *, plain: bool
+    url: str,
+    group: str | None,
+    duration_s: float | None,
+    console: Console,
+    form: str,
+    sinks: _Sinks,
 ) -> int:
     from simulators.host import SparkplugHost  # noqa: PLC0415 - simulators stand outside
 
     parts = urlsplit(url)
-    lines = _Lines(console) if plain else None
+    lines = _Lines(console) if form == "lines" else None
+
+    def packet(packet: Packet) -> None:
+        sinks.take(packet)
+        if lines is not None:
+            lines.packet(packet)
+
     stop = stop_on_signals()
     async with SparkplugHost(
         parts.hostname or "",
@@ -75,15 +146,18 @@ async def _watch(
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
         on_sample=lines.sample if lines else None,
-        on_packet=lines.packet if lines else None,
+        on_packet=packet,
+        on_gap=lambda: sinks.take(captures.GAP),
     ) as host:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(duration_s):
                 if lines is not None:
                     await lines.follow(host, stop)
-                else:
+                elif form == "screen":
                     await _draw(host, url, console, stop)
-        if lines is None:
+                else:
+                    await stop.wait()
+        if form == "screen":
             console.print(render(host.view, _now_ms()))
     return 0 if host.connections else 1
 
