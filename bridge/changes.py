@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, replace
 
 from bridge.diagnostics import Diagnostics
-from bridge.sparkplug.image import NODE, tell_alike
+from bridge.sparkplug.image import tell_alike
 from bridge.sparkplug.naming import named
 from mappings.plant.definitions import (
     DestinationDefinition,
@@ -267,7 +267,7 @@ def _text(value: object) -> str:
 
 def _destinations(before: Plant, after: Plant) -> Iterator[Change]:
     old = {destination.name: destination for destination in before.destinations}
-    told_else = diagnostics(before) != diagnostics(after)
+    told_else = Diagnostics(before).metrics != Diagnostics(after).metrics
     for destination in after.destinations:
         was = old.pop(destination.name, None)
         servers = ", ".join(destination.servers)
@@ -287,15 +287,3 @@ def _destinations(before: Plant, after: Plant) -> Iterator[Change]:
         yield Change(
             what="destination", name=name, kind="removed", why="its outbox stays on the disk"
         )
-
-
-def diagnostics(plant: Plant) -> tuple[Metric, ...]:
-    """The edge node's own metrics."""
-    return Diagnostics(plant).metrics
-
-
-def rows_of(plant: Plant) -> dict[str, Sequence[Metric]]:
-    """The metrics of all devices, and of the edge node itself (device ``""``)."""
-    rows: dict[str, Sequence[Metric]] = {device.name: device.metrics for device in plant.devices}
-    rows[NODE] = diagnostics(plant)
-    return rows

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import structlog
 
-from bridge.changes import rows_of
 from bridge.clock import SystemClock
+from bridge.diagnostics import rows_of
 from bridge.outbox.outbox import Incident, Limits, Outbox, PointKey
 from bridge.sparkplug.edge_node import EdgeNode
 from bridge.sparkplug.image import NodeImage
@@ -117,18 +117,12 @@ class Destination:
         self._task = asyncio.create_task(self.node.run(), name=f"destination {definition.name}")
         self._task.add_done_callback(self._ended)
 
-    def renew(self, shown: Shown) -> frozenset[str]:
-        """Take over what a changed plant shows; the devices whose births tell something else.
-
-        In the same step as mapper and catalog.
-        """
+    def renew(self, shown: Shown) -> None:
+        """Take over what a changed plant shows, in the same step as mapper and catalog."""
         self._shown = shown
         self.outbox.rekey(shown.keys)
-        if self._image is None or self.node is None:
-            return frozenset()
-        changed = self._image.renew(shown.metrics, shown.aliases)
-        self.node.renewed(changed)
-        return changed
+        if self._image is not None and self.node is not None:
+            self.node.renewed(self._image.renew(shown.metrics, shown.aliases))
 
     def device_up(self, device: str) -> None:
         """The device is to be born."""

@@ -52,3 +52,10 @@ class Diagnostics:
             sum(ledger.quarantined for ledger in ledgers),
         ]
         return Batch(NODE, self._points, values, [now_ms] * len(values))
+
+
+def rows_of(plant: Plant) -> dict[str, Sequence[Metric]]:
+    """The metrics of all devices by name, and of the edge node itself (device ``""``)."""
+    rows: dict[str, Sequence[Metric]] = {device.name: device.metrics for device in plant.devices}
+    rows[NODE] = Diagnostics(plant).metrics
+    return rows

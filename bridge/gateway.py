@@ -1,9 +1,4 @@
-"""The gateway: links, mapping, catalog, outboxes and edge nodes of one plant, wired together.
-
-Values take one way: a link hands a batch to `Gateway.accept`, the mapper decides what of it is to
-be published, and in the same synchronous step the catalog and every destination's outbox take it.
-Nothing waits in between and nothing is queued, so a birth can never see half a step. A changed
-plant is taken over in such a step, too: no batch is ever seen with the points of another plant.
+"""The gateway: the core, links and destinations of one plant, opened, changed and closed.
 
 Two kinds of failure end here. A link's own failures never get this far (`bridge.link`). A fault in
 what all share (mapper, catalog, outbox, session) stops the process: systemd starts it again, and
@@ -20,18 +15,14 @@ from typing import Any
 import structlog
 
 from bridge.access import Access
-from bridge.changes import Change, Changes, compare, rows_of, same_sources
+from bridge.changes import Change, Changes, compare
 from bridge.clock import SystemClock
-from bridge.destination import Broker, Commons, Destination, Shown, shown_of
-from bridge.diagnostics import Diagnostics
+from bridge.core import Core
+from bridge.destination import Broker, Commons, Destination, shown_of
 from bridge.links import Links
-from bridge.sparkplug.image import NODE
 from bridge.state import StateFile
-from drivers.driver import Driver, Endpoint, Fresh
-from mappings.batch import Batch
-from mappings.catalog import Catalog
-from mappings.mapper import Mapper
-from mappings.plant.definitions import DeviceDefinition, Plant
+from drivers.driver import Driver, Endpoint
+from mappings.plant.definitions import Plant
 
 _DUE_S = 0.25
 
@@ -64,73 +55,27 @@ class Gateway:
         *,
         clock: SystemClock | None = None,
     ) -> None:
-        self.plant = plant
         self._access = access
         self._clock = clock or SystemClock()
         self._log = structlog.stdlib.get_logger("gateway")
-        self._diagnostics = Diagnostics(plant)
-        rows = rows_of(plant)
-        self.catalog = Catalog((name, len(metrics)) for name, metrics in rows.items())
-        self._mapper = Mapper(rows, self.catalog)
         self._fault: asyncio.Future[None] | None = None
         self._commons: Commons | None = None
         self._reloading = asyncio.Lock()
         self._reload: asyncio.Task[Changes] | None = None  # held, or it would be collected
         self.started_ms = self.reloaded_ms = 0
         """When it began to run, and when its plant was taken over last; milliseconds since 1970."""
-        self.up: set[str] = set()
-        """Devices that are up."""
-        self.links = Links(drivers, self, self._clock, self._failed)
-        self.destinations: list[Destination] = []
+        self.core = Core(plant, self._clock, self._failed)
+        self.links = Links(drivers, self.core, self._clock, self._failed)
 
-    # --- what links say ---------------------------------------------------------------------------
+    @property
+    def plant(self) -> Plant:
+        """The plant that runs."""
+        return self.core.plant
 
-    def accept(self, batch: Batch) -> None:
-        """Values arrived from a link."""
-        try:
-            for emitted in self._mapper.apply(batch, self._clock.now_ms()):
-                self._emit(emitted)
-        except Exception as error:  # noqa: BLE001  # the core's fault: ends `run`, not the link
-            self._failed(error)
-
-    def fresh(self, event: Fresh) -> None:
-        """Points were read and have not changed."""
-        try:
-            back = self._mapper.fresh(event.device, event.points, self._clock.now_ms())
-            if back is not None:
-                self._emit(back)
-        except Exception as error:  # noqa: BLE001  # as in accept
-            self._failed(error)
-
-    def device_up(self, device: str) -> None:
-        """A device is complete: it may be born."""
-        self.up.add(device)
-        self._diagnostics.devices_up = len(self.up)
-        for destination in self.destinations:
-            destination.device_up(device)
-
-    def device_down(self, device: str) -> None:
-        """A device is lost: one BAD record for all its points, then its death."""
-        self.up.discard(device)
-        self._diagnostics.devices_up = len(self.up)
-        try:
-            lost = self._mapper.lost(device, self._clock.now_ms())
-            if lost is not None:
-                self._emit(lost)
-        except Exception as error:  # noqa: BLE001  # as in accept
-            self._failed(error)
-        for destination in self.destinations:
-            destination.device_down(device)
-
-    def _emit(self, batch: Batch) -> None:
-        """The one synchronous step: catalog and outboxes take a batch together."""
-        if not batch.late:
-            self.catalog.update(batch)
-        shown = self._mapper.shown(batch)
-        if shown is None:
-            return
-        for destination in self.destinations:
-            destination.outbox.append(shown)
+    @property
+    def destinations(self) -> list[Destination]:
+        """Where metrics go."""
+        return self.core.destinations
 
     def _failed(self, error: BaseException) -> None:
         if self._fault is not None and not self._fault.done():
@@ -152,14 +97,14 @@ class Gateway:
         self.started_ms = self.reloaded_ms = self._clock.now_ms()
         endpoints, brokers = self._resolved(self.plant)
         self._commons = Commons(
-            state=self._state(), catalog=self.catalog, clock=self._clock, failed=self._failed
+            state=self._state(), catalog=self.core.catalog, clock=self._clock, failed=self._failed
         )
         try:
             for definition in self.plant.destinations:
                 opened = await Destination.open(definition, self.plant, self._commons)
                 self.destinations.append(opened)
             for destination in self.destinations:
-                destination.start(brokers[destination.definition.name], self.up)
+                destination.start(brokers[destination.definition.name], self.core.up)
             for link in self.plant.links:
                 self.links.open(link, endpoints[link.name])
             async with beside():
@@ -197,16 +142,9 @@ class Gateway:
             tick.cancel()
 
     async def _tick(self) -> None:
-        """What time alone owes: maximum silence, and the node's own health."""
         while True:
             await asyncio.sleep(_DUE_S)
-            now_ms = self._clock.now_ms()
-            for batch in self._mapper.due(self.up, now_ms):
-                self._emit(batch)
-            outboxes = [destination.outbox for destination in self.destinations]
-            health = self._diagnostics.sample(outboxes, now_ms)
-            if health is not None:
-                self.accept(health)
+            self.core.tick()
 
     # --- a changed plant --------------------------------------------------------------------------
 
@@ -286,75 +224,24 @@ class Gateway:
         await self.links.close(c.name for c in changes.links if c.kind in {"removed", "reopened"})
         opening = {c.name for c in changes.links if c.kind in {"added", "reopened"}}
         try:
-            self._switch(plant, shown, added, opening)
+            reborn = {change.name for change in changes.devices}
+            waiting = {d.name for link in plant.links if link.name in opening for d in link.devices}
+            self.core.switch(plant, shown, added, reborn & waiting)
+            self.reloaded_ms = self._clock.now_ms()
             for link in plant.links:
                 if link.name in opening:
-                    self.links.open(link, endpoints[link.name], was_up=self.up)
+                    self.links.open(link, endpoints[link.name], was_up=frozenset(self.core.up))
                 else:
                     self.links.rename(endpoints[link.name])
             for destination in self.destinations:
                 if destination.node is None:
-                    destination.start(brokers[destination.definition.name], self.up)
+                    destination.start(brokers[destination.definition.name], self.core.up)
         except Exception as error:
             self._failed(error)
             raise
         for destination in resting:
             if destination not in self.destinations:
                 await destination.close()
-
-    def _switch(
-        self,
-        plant: Plant,
-        shown: Mapping[str, Shown],
-        added: list[Destination],
-        opening: set[str],
-    ) -> None:
-        """From one plant to the other, in one step that nothing comes between.
-
-        ``opening`` are the links that are about to be opened.
-        """
-        now_ms = self._clock.now_ms()
-        before = {device.name: device for device in self.plant.devices}
-        emitted: list[Batch] = []
-        for device in plant.devices:
-            was = before.pop(device.name, None)
-            if was is None or not _maps_alike(was, device):
-                same = {} if was is None else same_sources(was.tags, device.tags)
-                emitted += self._mapper.put(device.name, device.metrics, same, now_ms)
-        for name in before:
-            self._mapper.remove(name)
-            self.up.discard(name)
-        diagnostics = Diagnostics(plant)
-        if diagnostics.metrics != self._diagnostics.metrics:
-            emitted += self._mapper.put(NODE, diagnostics.metrics, {}, now_ms)
-        self._diagnostics = diagnostics
-        self.plant = plant
-        self.reloaded_ms = now_ms
-        definitions = {definition.name: definition for definition in plant.destinations}
-        self.destinations = [d for d in self.destinations if d.definition.name in definitions]
-        changed: set[str] = set()
-        for destination in self.destinations:
-            name = destination.definition.name
-            destination.definition = definitions[name]
-            changed |= destination.renew(shown[name])
-        self.destinations += added
-        # A device with other metrics whose link is opened is born when all of it was read.
-        unread = {d.name for link in plant.links if link.name in opening for d in link.devices}
-        self.up -= changed & unread
-        self._diagnostics.devices_up = len(self.up)
-        for destination in self.destinations:
-            for name in self.up:
-                destination.device_up(name)
-        for batch in emitted:
-            self._emit(batch)
-
-
-def _maps_alike(before: DeviceDefinition, after: DeviceDefinition) -> bool:
-    """Whether rows are mapped and read as before."""
-    if before.metrics != after.metrics:
-        return False
-    same = same_sources(before.tags, after.tags)
-    return all(same.get(point) == point for point in range(len(before.tags)))
 
 
 def _same_secrets(before: Endpoint, after: Endpoint) -> bool:

@@ -16,11 +16,6 @@ _HEX_DUMPERS = ("pymodbus", "pymodbus.logging")
 """They print the last packets at ERROR when a peer speaks no Modbus; the link says that itself."""
 
 
-def set_level(level: str) -> None:
-    """Log from this level of the plant file on."""
-    logging.getLogger().setLevel(_LEVELS[level])
-
-
 def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
     """Set the process's logging: ``level`` is a word of the plant file, ``form`` console | json."""
     stream = stream or sys.stderr
@@ -46,7 +41,7 @@ def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
     output.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [output]
-    set_level(level)
+    root.setLevel(_LEVELS[level])
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.ERROR)
     for name in _HEX_DUMPERS:

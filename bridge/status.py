@@ -52,7 +52,7 @@ def _link(gateway: Gateway, supervision: Supervision) -> LinkStatus:
 
 
 def _device(gateway: Gateway, watch: Watch) -> DeviceStatus:
-    qualities = gateway.catalog.devices[watch.device.name].qualities
+    qualities = gateway.core.catalog.devices[watch.device.name].qualities
     trouble, remedy = watch.silence
     heard_ms = SystemClock.monotonic_ms() - watch.heard_ms if watch.heard_ms else None
     return DeviceStatus(

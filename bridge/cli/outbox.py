@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bridge.changes import rows_of
 from bridge.cli.applied import kept
 from bridge.cli.check import read
 from bridge.cli.failing import failed
@@ -17,6 +16,7 @@ from bridge.cli.gateway_at import asked, folder_of
 from bridge.cli.lights import ago, bar, size
 from bridge.control.client import NotRunningError
 from bridge.control.words import OutboxStatus
+from bridge.diagnostics import rows_of
 from bridge.outbox.looking import look, outboxes
 from bridge.outbox.words import OutboxLocked, PointKey
 from mappings.plant.definitions import Plant

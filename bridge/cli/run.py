@@ -25,7 +25,13 @@ from mappings.plant.definitions import Plant
 
 def run(plant: Plant, source: Source, *, log_form: str | None) -> int:
     """Run a plant, which was read from ``source``, until told to stop; the exit code."""
-    logs.configure(level=plant.log_level, form=log_form or plant.log_format)
+
+    def configure_logs(plant: Plant) -> None:
+        logs.configure(level=plant.log_level, form=log_form or plant.log_format)
+
+    configure_logs(plant)
+    # Whoever asks for a reload before there is anything to reload must not end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     log = structlog.stdlib.get_logger("gateway")
     folder = Path(plant.file).parent
     access = Access(
@@ -39,7 +45,8 @@ def run(plant: Plant, source: Source, *, log_form: str | None) -> int:
             "start", plant=plant.file, links=len(plant.links), devices=len(plant.devices),
             metrics=sum(len(device.metrics) for device in plant.devices),
         )  # fmt: skip
-        _new_loop(lambda: _until_signal(gateway, Running(gateway, source, clock)))
+        running = Running(gateway, source, clock, configure_logs)
+        _new_loop(lambda: _until_signal(gateway, running))
     except (SecretError, OutboxLocked, StateError) as error:
         log.error("cannot start", reason=str(error))  # noqa: TRY400  # a cause for people
         return 1
@@ -74,6 +81,7 @@ async def _until_signal(gateway: Gateway, running: Running) -> None:
                 yield
             finally:
                 asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
                 for task in reloads:
                     task.cancel()
 

@@ -6,7 +6,7 @@ not stop the values; a plant with mistakes is refused, and what runs is left alo
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import structlog
 import typer
 
-from bridge import logs
 from bridge.cli.applied import Options, Remembering, keep
 from bridge.cli.check import read, right
 from bridge.cli.secrets import SecretError
@@ -63,9 +62,19 @@ class Source:
 
 
 class Running:
-    """A gateway that runs, and the source of its plant."""
+    """A gateway that runs, and the source of its plant.
 
-    def __init__(self, gateway: Gateway, source: Source, clock: SystemClock) -> None:
+    ``on_applied`` is told of a plant that was taken over.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        source: Source,
+        clock: SystemClock,
+        on_applied: Callable[[Plant], None],
+    ) -> None:
+        self._on_applied = on_applied
         self._gateway = gateway
         self._source = source
         self._clock = clock
@@ -147,7 +156,7 @@ class Running:
                 raise RefusedError(
                     f"{error.filename}: {error.strerror}; the plant that runs is as it was"
                 ) from error
-            logs.set_level(plant.log_level)
+            self._on_applied(plant)
             await self.keep()
             self._log.info(
                 "reloaded",

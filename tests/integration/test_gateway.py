@@ -317,7 +317,7 @@ async def test_a_fault_of_the_core_stops_the_process_with_70(tmp_path: Path) -> 
             def broken(*_):
                 raise ZeroDivisionError
 
-            gateway._mapper.apply = broken
+            gateway.core._mapper.apply = broken
             with pytest.raises(ZeroDivisionError):
                 async with asyncio.timeout(10):
                     await gateway.run(asyncio.Event())

@@ -126,12 +126,12 @@ async def test_up_and_down_within_one_turn_leaves_the_truth(tmp_path: Path) -> N
         async with Capture("127.0.0.1", broker.port) as capture, running(plant, steady) as gateway:
             await until(lambda: any(s.verb == "DBIRTH" for s in of_device(capture)), what="DBIRTH")
             for flap in range(2, 60):
-                gateway.device_down(DEVICE)
+                gateway.core.device_down(DEVICE)
                 if flap % 3 == 0:
                     await asyncio.sleep(0.01)
                 now_ms = gateway._clock.now_ms()
-                gateway.accept(Batch(DEVICE, POINTS, [flap] * 3, [now_ms] * 3))
-                gateway.device_up(DEVICE)
+                gateway.core.accept(Batch(DEVICE, POINTS, [flap] * 3, [now_ms] * 3))
+                gateway.core.device_up(DEVICE)
                 if flap % 7 == 0:
                     await asyncio.sleep(0.01)
             await until(
@@ -173,7 +173,7 @@ async def test_a_thousand_births_and_more_arrive_at_a_broker_of_default_settings
 
         await broker.stop()
         async with running(plant, all_up) as gateway:
-            await until(lambda: len(gateway.up) == devices, what="all up", timeout_s=20)
+            await until(lambda: len(gateway.core.up) == devices, what="all up", timeout_s=20)
             await broker.start()
             [destination] = gateway.destinations
             await until(
