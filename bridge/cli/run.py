@@ -68,6 +68,8 @@ async def _until_signal(gateway: Gateway, running: Running) -> None:
     reloads: set[asyncio.Task[None]] = set()
 
     def reload() -> None:
+        if len(reloads) > 1:
+            return  # one is under way, and one waits that will read what is there then
         task = asyncio.create_task(running.reload_on_signal())
         reloads.add(task)
         task.add_done_callback(reloads.discard)

@@ -154,7 +154,8 @@ class Running:
                 raise RefusedError(f"{error}; the plant that runs is as it was") from error
             except OSError as error:
                 raise RefusedError(
-                    f"{error.filename}: {error.strerror}; the plant that runs is as it was"
+                    f"{error.filename}: {error.strerror}; the plant that runs is as it was",
+                    "see what is there and whose it is, then reload once more",
                 ) from error
             self._on_applied(plant)
             await self.keep()
