@@ -21,8 +21,9 @@ help:
 demo: needs-python .venv/.ready
 	.venv/bin/tagbridge demo $(if $(DURATION),--duration $(DURATION))
 
+# Three at a time: most of a test's time is waiting for real parts.
 test: needs-python-mosquitto .venv/.ready-dev $(WITNESS)
-	$(PYTEST) -n 2 -m "not faults" $(ARGS)
+	$(PYTEST) -n 3 --dist worksteal -m "not faults" $(ARGS)
 
 faults: needs-python-mosquitto-strace .venv/.ready-dev $(WITNESS)
 	$(PYTEST) -m faults $(ARGS)

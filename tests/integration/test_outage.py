@@ -30,7 +30,8 @@ from tests.support.gateway import GatewayProcess
 from tests.support.wait import until
 
 
-async def test_a_broker_outage_of_30_s_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("outage_s", [8, pytest.param(30, marks=pytest.mark.faults)])
+async def test_a_broker_outage_loses_nothing(outage_s: int, tmp_path: Path) -> None:
     async with Mosquitto(tmp_path) as broker, Forwarder(broker.port) as way:
         path = plants.counting_plant(tmp_path, way.port)
         plant = plants.read(path)
@@ -43,7 +44,7 @@ async def test_a_broker_outage_of_30_s_loses_nothing(tmp_path: Path) -> None:
             await asyncio.sleep(3)
             await way.refuse()
             await broker.stop()
-            await asyncio.sleep(30)
+            await asyncio.sleep(outage_s)
             during = len(capture.packets)
             await broker.start()
             await capture.subscribed_again()
@@ -64,16 +65,16 @@ async def test_a_broker_outage_of_30_s_loses_nothing(tmp_path: Path) -> None:
             assert missing(series, read_by_now[key]) == [], key
             numbers = [sample.value for sample in series if sample.verb == "DDATA"]
             historical = [s for s in series if s.historical]
-            # 30 s at 20 scans a second, less the time that opening connections took.
-            assert len(historical) > 400, f"{key}: {len(historical)} flagged historical"
+            # 20 scans a second, less the time that opening connections took.
+            assert len(historical) > 13 * outage_s, f"{key}: {len(historical)} flagged historical"
             repeated = len(numbers) - len(set(numbers))
             assert repeated <= 5.5 * 20, f"{key}: more than one overlap repeated: {repeated}"
         assert_current_values_only_rise(by_metric)
         assert_no_violation(capture)
 
 
-async def test_ten_kills_of_the_gateway_under_load(tmp_path: Path) -> None:
-    await kill_and_count(tmp_path, kills=10, seed=20)
+async def test_three_kills_of_the_gateway_under_load(tmp_path: Path) -> None:
+    await kill_and_count(tmp_path, kills=3, seed=20)
 
 
 @pytest.mark.faults

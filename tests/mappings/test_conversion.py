@@ -5,7 +5,7 @@ import struct
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mappings.conversion import Conversion
@@ -86,6 +86,7 @@ def test_what_is_scaled_is_rounded_once() -> None:
     offset=st.fractions(max_denominator=10**6),
 )
 def test_a_scaled_float_is_the_nearest_of_all(raw: int, scale: Fraction, offset: Fraction) -> None:
+    assume((scale, offset) != (1, 0))  # that line is none: such a value fits exactly or not at all
     exact = raw * scale + offset
     value, reason = converted(raw, D.FLOAT, raw=D.INT32, scale=scale, offset=offset)
     assert reason == Reason.NONE
