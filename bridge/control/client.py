@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,7 +54,8 @@ def _exchange(folder: Path, request: bytes, timeout_s: float) -> bytes:
         try:
             with reached(folder) as path:
                 connection.connect(path)
-            connection.sendall(request)
+            with suppress(BrokenPipeError):  # it was refused before it was sent, and is told why
+                connection.sendall(request)
             with connection.makefile("rb") as answer:
                 line = answer.readline()
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:

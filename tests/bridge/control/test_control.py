@@ -184,8 +184,9 @@ async def test_too_many_talks_are_turned_away_and_none_keeps_it_from_ending(
             with reached(tmp_path) as path:
                 idle.append(await asyncio.open_unix_connection(path))
         idle[0][1].write(b'{"do": "never"}\n')
-        with pytest.raises(RefusedError, match="too many"):
-            await asked(tmp_path, "echo")
+        for _ in range(50):  # some of them are turned away before they have asked
+            with pytest.raises(RefusedError, match="too many"):
+                await asked(tmp_path, "echo")
         idle.pop()[1].close()
         async with asyncio.timeout(10):
             while True:
