@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from mappings.batch import Batch
+from mappings.batch import Batch, Value
 from mappings.plant.grammar import Grammar
 from mappings.tags import Device
 
@@ -25,6 +25,7 @@ __all__ = [
     "Clock",
     "Device",
     "DeviceDown",
+    "DeviceRefusedError",
     "DeviceUp",
     "Driver",
     "Endpoint",
@@ -34,6 +35,8 @@ __all__ = [
     "Identity",
     "Link",
     "LinkError",
+    "UnansweredError",
+    "WritableLink",
 ]
 
 Clock = Callable[[], int]
@@ -119,6 +122,19 @@ class LinkError(Exception):
         self.remedy = remedy
 
 
+class DeviceRefusedError(Exception):
+    """The device said no, or cannot be asked this: nothing has happened there."""
+
+    def __init__(self, seen: str, remedy: str = "") -> None:
+        super().__init__(seen)
+        self.seen = seen
+        self.remedy = remedy
+
+
+class UnansweredError(Exception):
+    """The device did not say whether it has done what it was told: it may have."""
+
+
 class Link(Protocol):
     """One open connection."""
 
@@ -129,6 +145,31 @@ class Link(Protocol):
         afterwards a tag may be left out as long as it did not change. Times never run backwards
         for a point. A device that does not answer does not delay the others for longer than
         one timeout each time it is tried.
+        """
+        ...
+
+
+@runtime_checkable
+class WritableLink(Link, Protocol):
+    """A link whose devices take values, for the tags that `Grammar.is_writable` says may.
+
+    Both methods are called while `Link.events` goes on, one at a time for each point. They end by
+    themselves, in a few timeouts at most, and are never cancelled but by the link's end; both may
+    raise `LinkError`.
+    """
+
+    async def write(self, device: str, point: int, value: Value) -> None:
+        """Write a raw value, once: what was not acknowledged is never sent again.
+
+        Before reads that wait. Returns when the device has acknowledged it; raises
+        `DeviceRefusedError` or `UnansweredError`.
+        """
+        ...
+
+    async def read(self, device: str, point: int) -> Batch:
+        """Ask the device for a point now; the batch is to be handed on like any other.
+
+        What it refuses is a BAD value. Raises `UnansweredError`.
         """
         ...
 

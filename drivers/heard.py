@@ -44,7 +44,7 @@ class Heard:
         missing = [
             tag.name
             for point, tag in enumerate(self._devices[name].tags)
-            if (name, point) not in self.values
+            if tag.is_read and (name, point) not in self.values
         ]
         assert not missing, f"{name} is up, but nothing was said about {missing}"
         self.up.add(name)

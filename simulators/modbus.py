@@ -38,6 +38,7 @@ from mappings.batch import Value
 from mappings.plant.definitions import DeviceDefinition
 from mappings.tags import Metric, Tag
 from simulators.clock import wall_clock_ms
+from simulators.modbus_writes import WRITES, Writes
 from simulators.registers import register_count, registers_for, sent_order
 from simulators.signals import Counting, Signal, raw_of, signal_for
 from simulators.truth import Truth
@@ -97,6 +98,14 @@ class _Unit:
                 self.memory[point.area][address_] = 0
         self.held: dict[str, Value] = {}
         self.refused: list[tuple[Area, int, int, int]] = []
+        self.writes = Writes()
+
+    def is_written(self, point: _Point) -> bool:
+        """Whether a master has written there, so that no signal counts any more."""
+        kept = self.writes.coils if point.area is Area.COIL else self.writes.registers
+        if point.area not in {Area.COIL, Area.HOLDING} or not kept:
+            return False
+        return any(place in kept for place in range(point.first, point.last + 1))
 
     def write(self, point: _Point, value: Value) -> None:
         """Put a value into the memory."""
@@ -225,6 +234,10 @@ class ModbusSimulator:
         """Undo all `refuse` of a device."""
         self._by_name[device].refused.clear()
 
+    def writes(self, device: str) -> Writes:
+        """What was written into a unit, and how it takes writes."""
+        return self._by_name[device].writes
+
     def hold(self, device: str, values: Mapping[str, Value]) -> None:
         """Let these tags have these raw values from now on, instead of their signals."""
         self._by_name[device].held.update(values)
@@ -244,6 +257,8 @@ class ModbusSimulator:
         for point in unit.points:
             if point.area is not area or point.first < first or point.last > last:
                 continue
+            if unit.is_written(point):
+                continue
             name = point.tag.name
             if name in unit.held:
                 value, stretch = unit.held[name], (now_ms, now_ms)
@@ -257,12 +272,21 @@ class ModbusSimulator:
         return [cells[address] for address in range(first, last + 1)]
 
     async def respond(self, request: Any, response_class: Any) -> Any:
-        """The response to a read request; `NoSuchIdException` means silence to pymodbus."""
+        """The response to a request; `NoSuchIdException` means silence to pymodbus.
+
+        Writes have no ``response_class``: they make their responses themselves.
+        """
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
         unit = self._units.get(request.dev_id)
         if self._frozen or unit is None or unit.name in self._silent:
             raise NoSuchIdException
+        if response_class is None:
+            holding = unit.memory[Area.HOLDING]
+            response = unit.writes.take(request, unit.memory[Area.COIL], holding)
+            if response is None:
+                raise NoSuchIdException
+            return response
         if len(self.requests) > 100_000:
             del self.requests[:50_000]
         area = _AREAS[request.function_code]
@@ -290,4 +314,4 @@ def _request_classes(simulator: ModbusSimulator) -> Sequence[type]:
             request_class.__name__, (request_class,), {"datastore_update": datastore_update}
         )
 
-    return [made(*classes) for classes in _READS]
+    return [made(*classes) for classes in (*_READS, *((write, None) for write in WRITES))]

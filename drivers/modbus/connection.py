@@ -5,11 +5,15 @@ time, checked in every field, and an error that says whom it concerns: this requ
 """
 
 import asyncio
+import struct
 from dataclasses import dataclass
 from typing import Protocol
 
 from drivers.modbus.blocks import Block
 
+_TWO = struct.Struct(">HH")
+_COUNTED_HEAD = struct.Struct(">HHB")
+_COUNTED = frozenset({15, 16})  # these say how many bytes follow
 _UNREACHABLE_UNIT = frozenset({0x0A, 0x0B})  # gateway: path unavailable, target did not respond
 
 
@@ -38,10 +42,10 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A read, made once and sent at every scan.
+    """A read, made once and sent at every scan; or with ``data`` a write.
 
-    ``size`` is how many bytes of data answer it. ``any_transaction``: the server may echo a wrong
-    transaction id.
+    ``any_transaction``: the server may echo a wrong transaction id. ``data`` is what is written, as
+    it is sent: two bytes (function 5, 6), the two masks (22), bits or registers (15, 16).
     """
 
     unit: int
@@ -49,11 +53,35 @@ class Request:
     first: int
     count: int
     any_transaction: bool = False
+    data: bytes = b""
+
+    @property
+    def body(self) -> bytes:
+        """What follows the function code. Source: application protocol 1.1b3, section 6."""
+        if not self.data:
+            return _TWO.pack(self.first, self.count)
+        if self.code in _COUNTED:
+            return _COUNTED_HEAD.pack(self.first, self.count, len(self.data)) + self.data
+        return self.first.to_bytes(2, "big") + self.data
+
+    @property
+    def echo(self) -> bytes:
+        """What follows the function code in the answer to a write; empty for a read."""
+        if not self.data:
+            return b""
+        return self.body[:4] if self.code in _COUNTED else self.body
 
     @property
     def size(self) -> int:
-        """Bytes of data in its answer."""
+        """Bytes of data in the answer to a read; bytes behind the function code of a write."""
+        if self.data:
+            return len(self.echo)
         return (self.count + 7) // 8 if self.code in {1, 2} else 2 * self.count
+
+    @property
+    def shape(self) -> tuple[int, int, bytes]:
+        """What tells its answer from those to other requests of the unit."""
+        return self.code, self.size, self.echo
 
     @classmethod
     def of(cls, unit: int, block: Block, *, any_transaction: bool = False) -> "Request":
@@ -87,6 +115,13 @@ class Connection(Protocol):
         """
         ...
 
+    async def write(self, request: Request) -> None:
+        """Send a write, once, and return when the unit has acknowledged it; raises as `read`.
+
+        After `NoAnswerError` and `GarbledError` it may have been done all the same.
+        """
+        ...
+
     async def wait(self, seconds: float) -> None:
         """Sleep; raise `LinkError` as soon as the connection is lost."""
         ...
@@ -114,6 +149,10 @@ def checked(request: Request, code: int, raw: bytes) -> bytes:
         raise RefusedError(raw[0])
     if code != request.code:
         raise GarbledError(f"function {code} for {request.code}")
+    if request.data:
+        if raw != request.echo:
+            raise GarbledError("with the acknowledgement of another write")
+        return raw
     if len(raw) != request.size + 1 or raw[0] != request.size:
         raise GarbledError(f"{len(raw) - 1} bytes of data for {request.size}")
     return raw[1:]

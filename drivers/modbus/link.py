@@ -11,11 +11,29 @@ This is a shell: `polls` knows what is read and what is new, `drivers.scanning` 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from drivers.driver import Clock, Device, DeviceDown, DeviceUp, Event, LinkError
-from drivers.modbus.connection import Connection, GarbledError, NoAnswerError, RefusedError
+from drivers.driver import (
+    Clock,
+    Device,
+    DeviceDown,
+    DeviceRefusedError,
+    DeviceUp,
+    Event,
+    LinkError,
+    UnansweredError,
+)
+from drivers.modbus import writing
+from drivers.modbus.blocks import Block
+from drivers.modbus.connection import (
+    Connection,
+    GarbledError,
+    NoAnswerError,
+    RefusedError,
+    Request,
+)
 from drivers.modbus.planning import NETWORK_GAP
 from drivers.modbus.polls import Poll, Reading, Said, Unit
 from drivers.scanning import Timetable
+from mappings.batch import Batch, Value
 
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 10.0
 """A unit that is down is tried after 1, 2, 4, 8 and then every 10 s."""
@@ -38,7 +56,7 @@ _MAY_BE_ONE_ROW = frozenset({2, 3, 4})
 
 
 class ModbusLink:
-    """An open link; see `drivers.driver.Link`."""
+    """An open link; see `drivers.driver.WritableLink`."""
 
     def __init__(
         self,
@@ -53,6 +71,8 @@ class ModbusLink:
         self._now_ms = now_ms
         self._dead_share = dead_share
         self._units = {device.name: Unit(device, request_worth) for device in devices}
+        self._turn = asyncio.Lock()  # fair: a write waits for one exchange at most
+        self._asked: dict[tuple[str, int], Block] = {}
         self._last_ms = 0
         self._loop = asyncio.get_running_loop()
         self._heard_at_s = self._loop.time()
@@ -112,7 +132,8 @@ class ModbusLink:
         while to_read:
             reading = to_read.pop()
             try:
-                raw = await self._connection.read(reading.request)
+                async with self._turn:
+                    raw = await self._connection.read(reading.request)
             except RefusedError as refused:
                 self._heard()
                 if refused.code in _MAY_BE_ONE_ROW and cuts < CUTS_PER_POLL:
@@ -137,6 +158,73 @@ class ModbusLink:
                     other.append(fresh)
         if cuts:
             poll.mend()
+
+    # --- what is asked for, not polled ------------------------------------------------------------
+
+    async def write(self, device: str, point: int, value: Value) -> None:
+        """See `drivers.driver.WritableLink`."""
+        unit = self._units[device]
+        row = unit.row(point)
+        async with self._turn:
+            try:
+                if row.address.bit is None:
+                    await self._put(writing.write_request(row, value, unit.options))
+                elif unit.options.bit_writes == "mask":
+                    await self._connection.write(writing.masked(row, value, unit.options))
+                else:
+                    await self._put_bits(unit, point, value)
+            except RefusedError as refused:
+                mask = row.address.bit is not None and refused.code == writing.ILLEGAL_FUNCTION
+                raise DeviceRefusedError(
+                    f"unit {unit.number} refused to write {row.address}: {refused}",
+                    "write bit_writes: read-modify-write into its modbus block"
+                    if mask
+                    else "does its manual say that this address may be written now?",
+                ) from None
+            except (NoAnswerError, GarbledError) as error:
+                raise UnansweredError(_said(unit, error)) from None
+
+    async def read(self, device: str, point: int) -> Batch:
+        """See `drivers.driver.WritableLink`."""
+        unit = self._units[device]
+        block = self._asked.get((device, point))
+        if block is None:
+            block = self._asked[device, point] = Block(device, [unit.row(point)])
+        ignore = unit.options.transaction_id == "ignore"
+        request = Request.of(unit.number, block, any_transaction=ignore)
+        try:
+            async with self._turn:
+                raw = await self._connection.read(request)
+        except RefusedError as refused:
+            return Reading(request, block).refused(refused.code, self._time_ms())
+        except (NoAnswerError, GarbledError) as error:
+            raise UnansweredError(_said(unit, error)) from None
+        return block.decode(raw, self._time_ms())
+
+    async def _put(self, request: Request) -> None:
+        """Write, and by the function for many where a unit does not know the one for one."""
+        try:
+            await self._connection.write(request)
+        except RefusedError as refused:
+            other = writing.other_way(request)
+            if refused.code != writing.ILLEGAL_FUNCTION or other is None:
+                raise
+            await self._connection.write(other)
+
+    async def _put_bits(self, unit: Unit, point: int, value: Value) -> None:
+        """Bits of a register without a mask: nobody else may write it meanwhile."""
+        row = unit.row(point)
+        if unit.options.bit_writes == "refuse":
+            raise DeviceRefusedError(
+                f"{row.address} is a part of a register, and bit_writes is refuse",
+                "write bit_writes: mask, or read-modify-write if nobody else writes this register",
+            )
+        raw = await self._connection.read(writing.register(row, unit.options))
+        keep, put = writing.masks(row, value)
+        word = int.from_bytes(raw, "big") & keep | put
+        await self._put(writing.register(row, unit.options, word))
+
+    # --- what goes wrong --------------------------------------------------------------------------
 
     def _failed(self, reading: Reading, code: int, bad: list[Event]) -> None:
         """Say once that a block is BAD, with the exception code (0: a wrong answer)."""
@@ -203,3 +291,9 @@ class ModbusLink:
 
     def _steady_ms(self) -> int:
         return int(self._loop.time() * 1000)
+
+
+def _said(unit: Unit, error: Exception) -> str:
+    if isinstance(error, GarbledError):
+        return f"unit {unit.number} answered {error}"
+    return str(error)

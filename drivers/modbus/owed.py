@@ -45,7 +45,7 @@ class Owed:
     def is_ambiguous(self, request: Request, now_s: float) -> bool:
         """Whether data that fits ``request`` may be an answer about other registers."""
         return any(
-            (other.code, other.size) == (request.code, request.size) and other != request
+            other.shape == request.shape and other != request
             for other in self._of(request.unit, now_s)
         )
 
@@ -58,6 +58,8 @@ class Owed:
 
     def settling(self, request: Request, now_s: float) -> Request | None:
         """A request for a part of the same place whose answer fits nothing that is owed."""
+        if request.data:
+            return None
         sizes = {o.size for o in self._of(request.unit, now_s) if o.code == request.code}
         for count in range(request.count - 1, 0, -1):
             part = Request(

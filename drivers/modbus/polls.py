@@ -9,7 +9,8 @@ they found nothing readable.
 from collections.abc import Sequence
 
 from drivers.driver import Device, Fresh
-from drivers.modbus.blocks import Block, batch_of
+from drivers.modbus.addresses import Address, parse
+from drivers.modbus.blocks import Block, Row, batch_of
 from drivers.modbus.config import DeviceOptions
 from drivers.modbus.connection import Request
 from drivers.modbus.planning import plan_device
@@ -63,6 +64,10 @@ class Reading:
         if self.code == code:
             return None
         self.raw, self.code = None, code
+        return self.refused(code, time_ms)
+
+    def refused(self, code: int, time_ms: int) -> Batch:
+        """All its points are BAD, with an exception code."""
         size = len(self.block.points)
         return Batch(
             self.block.device,
@@ -137,12 +142,16 @@ class Poll:
 class Unit:
     """A device, its polls, and whether it answers."""
 
-    __slots__ = ("down", "garbled", "name", "number", "owed", "polls", "tries", "up")
+    __slots__ = (
+        "_tags", "down", "garbled", "name", "number", "options", "owed", "polls", "tries", "up",
+    )  # fmt: skip
 
     def __init__(self, device: Device, request_worth: int) -> None:
         options = device.options
         assert isinstance(options, DeviceOptions)
         self.name = device.name
+        self.options = options
+        self._tags = device.tags
         self.number = options.unit
         ignore = options.transaction_id == "ignore"
         self.polls = {
@@ -158,6 +167,13 @@ class Unit:
         self.owed = set(self.polls)  # polls still to be done before the device is up
         self.tries = 0
         self.garbled = 0  # wrong answers in a row
+
+    def row(self, point: int) -> Row:
+        """The place of a point, which may be one that is never polled."""
+        tag = self._tags[point]
+        address = parse(tag.address)
+        assert isinstance(address, Address)  # the plant reader refused any other
+        return Row(point, tag, address, self.options.word_order)
 
     def forget(self) -> None:
         """Owe every value again."""

@@ -9,11 +9,8 @@ is looked for anywhere in what arrived: adapters repeat the request, and a line 
 switched round gives a byte of noise. Source: Modbus over serial line 1.02, section 2.5.1.
 """
 
-import struct
-
 from drivers.modbus.connection import Request
 
-_REQUEST = struct.Struct(">BBHH")
 _EXCEPTION_SIZE = 5
 
 
@@ -40,22 +37,25 @@ def checksum(frame: bytes) -> bytes:
 
 def request_frame(request: Request) -> bytes:
     """A request as it is sent."""
-    frame = _REQUEST.pack(request.unit, request.code, request.first, request.count)
+    frame = bytes((request.unit, request.code)) + request.body
     return frame + checksum(frame)
 
 
-def answer_in(received: bytes | bytearray, request: Request) -> tuple[int, bytes] | None:
+def answer_in(
+    received: bytes | bytearray, request: Request, begin: int = 0
+) -> tuple[int, bytes] | None:
     """The answer to ``request`` in what was received, or None as long as it is not there.
 
-    Its function code, and what follows up to the checksum.
+    Its function code, and what follows up to the checksum. It is looked for from ``begin`` on.
     """
-    size = request.size + 5
-    begin = -1
+    echo = request.echo
+    size = request.size + (4 if echo else 5)
+    begin -= 1
     while (begin := received.find(request.unit, begin + 1)) >= 0:
         head = received[begin + 1 : begin + 3]
         if len(head) < 2:
             return None
-        if head[0] == request.code and head[1] == request.size:
+        if head[0] == request.code and (echo or head[1] == request.size):
             end = begin + size
         elif head[0] == request.code | 0x80:
             end = begin + _EXCEPTION_SIZE

@@ -25,8 +25,6 @@ from typing import Any
 
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.pdu import DecodePDU, ModbusPDU
-from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
-from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
 from drivers.driver import LinkError
 from drivers.modbus.connection import GarbledError, NoAnswerError, Request, checked, lost_within
@@ -36,12 +34,19 @@ from drivers.modbus.stream import CONNECT_TIMEOUT_S, unreachable
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
 _HEADER = struct.Struct(">HHH")  # MBAP: transaction, protocol (0), length of what follows
-_REQUESTS = {
-    1: ReadCoilsRequest,
-    2: ReadDiscreteInputsRequest,
-    3: ReadHoldingRegistersRequest,
-    4: ReadInputRegistersRequest,
-}
+
+
+class _RawRequest(ModbusPDU):  # type: ignore[misc]  # pymodbus is not followed
+    """A request whose bytes were made here, as those of a serial line are."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(dev_id=request.unit)
+        self.function_code = request.code
+        self._body = request.body
+
+    def encode(self) -> bytes:
+        """What follows the function code."""
+        return self._body
 
 
 class _RawResponse(ModbusPDU):  # type: ignore[misc]  # pymodbus is not followed
@@ -98,6 +103,13 @@ class TcpConnection:
 
     async def read(self, request: Request) -> bytes:
         """See `drivers.modbus.connection.Connection`."""
+        return await self._asked(request)
+
+    async def write(self, request: Request) -> None:
+        """See `drivers.modbus.connection.Connection`."""
+        await self._asked(request)
+
+    async def _asked(self, request: Request) -> bytes:
         if self._pause_s:
             await self.wait(self._pause_s)
         if self._lost.is_set():
@@ -105,9 +117,7 @@ class TcpConnection:
         if self._client.ctx.recv_buffer:
             raise self._out_of_step()
         ctx: Any = self._client.ctx
-        pdu = _REQUESTS[request.code](
-            dev_id=request.unit, address=request.first, count=request.count
-        )
+        pdu = _RawRequest(request)
         pdu.transaction_id = ctx.getNextTID()
         self._answer = ctx.response_future = self._loop.create_future()
         ctx.pdu_send(pdu)

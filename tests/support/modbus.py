@@ -10,9 +10,16 @@ from mappings.tags import Metric, Tag
 
 
 def tag(
-    name: str, address: str, wire_type: str = "uint16", order: str = "", scan_ms: int = 100
+    name: str,
+    address: str,
+    wire_type: str = "uint16",
+    order: str = "",
+    scan_ms: int = 100,
+    access: str = "r",
 ) -> Tag:
-    return Tag(name=name, address=address, wire_type=wire_type, order=order, scan_ms=scan_ms)
+    return Tag(
+        name=name, address=address, wire_type=wire_type, order=order, scan_ms=scan_ms, access=access
+    )
 
 
 def device(name: str, unit: int, tags: Sequence[Tag], **options: object) -> Device:

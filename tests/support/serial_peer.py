@@ -36,6 +36,8 @@ class SerialPeer:
     def __init__(self, behaviour: Behaviour, *, stream: bool) -> None:
         self.behaviour = behaviour
         self.requests: list[bytes] = []
+        self.request_size = 8
+        """Bytes of each request: 8, or as many as the writes of a test have."""
         self._stream = stream
         self._pending = bytearray()
         self._send: Send = lambda _: None
@@ -93,9 +95,9 @@ class SerialPeer:
 
     def _take(self, data: bytes) -> None:
         self._pending += data
-        while len(self._pending) >= 8:
-            frame = bytes(self._pending[:8])
-            del self._pending[:8]
+        while len(self._pending) >= self.request_size:
+            frame = bytes(self._pending[: self.request_size])
+            del self._pending[: self.request_size]
             assert crc(frame[:-2]) == frame[-2:], "a request with a wrong checksum"
             self.requests.append(frame)
             self.behaviour(frame, answer(frame), self.send)
