@@ -30,6 +30,10 @@ class MqttDriver:
         """Never: an address names one place of a document."""
         return False
 
+    def is_writable(self, tag: Tag) -> bool:  # noqa: ARG002
+        """Never: what a device publishes is heard, and nothing is said to it."""
+        return False
+
     def stale_after_ms(self, tag: Tag, link: BaseModel) -> int:  # noqa: ARG002
         """Never: the sender decides when to speak."""
         return 0

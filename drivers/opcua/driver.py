@@ -52,6 +52,10 @@ class OpcUaDriver:
         """Always: a node id does not tell."""
         return True
 
+    def is_writable(self, tag: Tag) -> bool:
+        """Whole values, not parts of them."""
+        return not tag.element
+
     def stale_after_ms(self, tag: Tag, link: BaseModel) -> int:  # noqa: ARG002
         """Never: the session's keep-alive vouches for what does not change."""
         return 0

@@ -19,13 +19,23 @@ from typing import Any, Self
 from asyncua import ua
 from asyncua.client.ua_client import UaClientState
 
-from drivers.driver import Clock, Endpoint, Event, LinkError
+from drivers.driver import (
+    Clock,
+    Device,
+    DeviceRefusedError,
+    Endpoint,
+    Event,
+    LinkError,
+    UnansweredError,
+)
 from drivers.opcua import session as sessions
+from drivers.opcua import writing
 from drivers.opcua.config import LinkOptions, is_polled
 from drivers.opcua.failures import fault_text
 from drivers.opcua.polling import DevicePolling
 from drivers.opcua.publishing import Answer, PublishRequests
 from drivers.opcua.subscription import DeviceSubscription
+from mappings.batch import Batch, Value
 
 RETRY_REJECTED_S = 30.0
 MOST_REQUESTS = 10
@@ -65,6 +75,8 @@ class OpcUaLink:
             for device in endpoint.devices
             if is_polled(device.options)
         ]
+        devices: list[DeviceSubscription | DevicePolling] = [*self._subscriptions, *self._polled]
+        self._by_name = {each.device: each for each in devices}
         self._by_identifier: dict[int, DeviceSubscription] = {}
         self._inbox: asyncio.Queue[Answer | _Said | BaseException] = asyncio.Queue()
         self._requests = PublishRequests(self._client, self._arrived)
@@ -128,6 +140,38 @@ class OpcUaLink:
             if failure is not None:
                 raise failure
             entry.taken.set()
+
+    # --- what is asked for, beside the subscriptions ---
+
+    async def write(self, device: str, point: int, value: Value) -> None:
+        """See `drivers.driver.WritableLink`."""
+        async with self._answered(device):
+            namespaces = await self._client.get_namespace_array()
+            await writing.write(self._session, self._device(device), point, value, namespaces)
+
+    async def read(self, device: str, point: int) -> Batch:
+        """See `drivers.driver.WritableLink`."""
+        asked = self._by_name[device]
+        async with self._answered(device):
+            namespaces = await self._client.get_namespace_array()
+            found = await writing.read(self._session, self._device(device), point, namespaces)
+            await self._hand_over([])  # what came before it is said before it
+        return asked.answered(point, found)
+
+    def _device(self, name: str) -> Device:
+        return next(device for device in self._endpoint.devices if device.name == name)
+
+    @contextlib.asynccontextmanager
+    async def _answered(self, device: str) -> AsyncIterator[None]:
+        """What it means for a request that the server refuses it or says nothing."""
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):
+                yield
+        except (ConnectionError, TimeoutError) as error:
+            raise UnansweredError(f"the server of {device}: {fault_text(error)}") from error
+        except ua.UaStatusCodeError as error:
+            seen = f"the server of {device} says {fault_text(error)}"
+            raise DeviceRefusedError(seen, "see the server's own log for the reason") from error
 
     @property
     def overflows(self) -> int:

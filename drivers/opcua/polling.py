@@ -6,26 +6,20 @@ two scans is not seen, and every scan costs the server a read of everything.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from asyncua import ua
 
 from drivers.driver import Clock, Device, Event, LinkError
 from drivers.opcua.failures import fault_text
 from drivers.opcua.nodes import in_blocks
-from drivers.opcua.presence import Presence
+from drivers.opcua.presence import Answered, Presence
 from drivers.opcua.reading import Reading
 from drivers.scanning import Timetable
+from mappings.batch import Batch
 
 _PAUSE_S = 0.25
 _MOST_FAILURES = 3
-
-
-class _Read(NamedTuple):
-    """A value in the shape of a MonitoredItemNotification."""
-
-    ClientHandle: int
-    Value: Any
 
 
 class DevicePolling:
@@ -48,6 +42,10 @@ class DevicePolling:
     def overflows(self) -> int:
         """Values that came marked with a loss: none, since nothing is queued."""
         return self._presence.overflows
+
+    def answered(self, point: int, value: Any) -> Batch:
+        """What a value means that was asked for: the DataValue of a point's node."""
+        return self._presence.answered(self._reading.leader_of(point), value)
 
     async def create(self, namespaces: Sequence[str]) -> list[Event]:
         """Look all rows up; what is wrong with them is in the events."""
@@ -95,7 +93,7 @@ class DevicePolling:
             if events:
                 await hand_over(events)
 
-    async def _read(self, scan_ms: int) -> list[_Read]:
+    async def _read(self, scan_ms: int) -> list[Answered]:
         due = [
             (leader, node)
             for leader, node in self._nodes.items()
@@ -116,4 +114,4 @@ class DevicePolling:
             return answer
 
         values = await in_blocks(due, ask, self.device)
-        return [_Read(leader + 1, value) for (leader, _), value in zip(due, values, strict=True)]
+        return [Answered(leader + 1, value) for (leader, _), value in zip(due, values, strict=True)]

@@ -6,16 +6,24 @@ been reported, down when nothing of it is there, and its server vouches for what
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from drivers.driver import Clock, Device, DeviceDown, DeviceUp, Event, Fresh
 from drivers.opcua.config import DeviceOptions
 from drivers.opcua.reading import Reading
 from drivers.opcua.values import Columns
+from mappings.batch import Batch
 
 _VOUCHED_EVERY_MS = 1_000
 
 _log = logging.getLogger(__name__)
+
+
+class Answered(NamedTuple):
+    """A value that was asked for, in the shape of a MonitoredItemNotification."""
+
+    ClientHandle: int
+    Value: Any
 
 
 class Presence:
@@ -58,6 +66,12 @@ class Presence:
         if self._columns.mismatches:
             self._say_mismatches()
         self._come_up(events)
+
+    def answered(self, leader: int, value: Any) -> Batch:
+        """What one value means that was asked for: the DataValue of a leader's node."""
+        batch = self._columns.batch([Answered(leader + 1, value)], self._now_ms())
+        assert batch is not None
+        return batch
 
     def vouch(self, events: list[Event]) -> None:
         """The server has just said that it lives, and with it all rows that it has."""

@@ -51,6 +51,10 @@ class Reading:
         """Whether the server has not one of them."""
         return len(self.refused) == sum(map(len, self.leaders.values()))
 
+    def leader_of(self, point: int) -> int:
+        """The first of the points that share a value with this one."""
+        return next(leader for leader, members in self.leaders.items() if point in members)
+
     @property
     def refused_leaders(self) -> tuple[int, ...]:
         """The first point of each value that is refused."""

@@ -18,6 +18,7 @@ from drivers.opcua.config import DeviceOptions
 from drivers.opcua.failures import fault_text
 from drivers.opcua.items import Items
 from drivers.opcua.presence import Presence
+from mappings.batch import Batch
 
 KEEP_ALIVE_MS = 5_000  # a subscription without news says so this often
 LIFETIME_MS = 60_000  # the server drops one that nobody asks for
@@ -70,6 +71,10 @@ class DeviceSubscription:
     def overflows(self) -> int:
         """Values that came marked with a loss in the server's queue."""
         return self._presence.overflows
+
+    def answered(self, point: int, value: Any) -> Batch:
+        """What a value means that was asked for: the DataValue of a point's node."""
+        return self._presence.answered(self._items.reading.leader_of(point), value)
 
     async def create(self, namespaces: Sequence[str]) -> list[Event]:
         """Create subscription and items; what is wrong with items is in the events."""
