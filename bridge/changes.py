@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, replace
 
-from bridge.diagnostics import Diagnostics
+from bridge.commands.permits import takes_writes
+from bridge.diagnostics import node_rows
 from bridge.sparkplug.image import tell_alike
 from bridge.sparkplug.naming import named
 from mappings.plant.definitions import (
@@ -267,7 +268,7 @@ def _text(value: object) -> str:
 
 def _destinations(before: Plant, after: Plant) -> Iterator[Change]:
     old = {destination.name: destination for destination in before.destinations}
-    told_else = Diagnostics(before).metrics != Diagnostics(after).metrics
+    told_else = node_rows(before) != node_rows(after)
     for destination in after.destinations:
         was = old.pop(destination.name, None)
         servers = ", ".join(destination.servers)
@@ -280,8 +281,10 @@ def _destinations(before: Plant, after: Plant) -> Iterator[Change]:
             if field.name != "metric_names"
             and getattr(was, field.name) != getattr(destination, field.name)
         ]
+        if takes_writes(before, was.name) != takes_writes(after, destination.name):
+            words.append("commands")
         if words or told_else:
-            why = ", ".join(words) or "diagnostics"
+            why = ", ".join(words) or "the node's own metrics"
             yield Change(what="destination", name=destination.name, kind="reconnected", why=why)
     for name in old:
         yield Change(

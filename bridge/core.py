@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from bridge.changes import same_sources
 from bridge.clock import SystemClock
 from bridge.destination import Destination, Shown
-from bridge.diagnostics import Diagnostics, rows_of
+from bridge.diagnostics import Diagnostics, node_rows, rows_of
 from bridge.sparkplug.image import NODE
 from drivers.driver import Fresh
-from mappings.batch import Batch
+from mappings.batch import Batch, Value
 from mappings.catalog import Catalog
 from mappings.mapper import Mapper
 from mappings.plant.definitions import DeviceDefinition, Plant
@@ -36,6 +36,7 @@ class Core:
         self._clock = clock
         self._failed = failed
         self._diagnostics = Diagnostics(plant)
+        self._node_rows = node_rows(plant)
         rows = rows_of(plant)
         self.catalog = Catalog((name, len(metrics)) for name, metrics in rows.items())
         self._mapper = Mapper(rows, self.catalog)
@@ -101,6 +102,15 @@ class Core:
         if health is not None:
             self.accept(health)
 
+    def tell(self, values: Mapping[str, Value]) -> None:
+        """Publish values of the node's own metrics, by their ids; those it does not have pass."""
+        points = {metric.id: point for point, metric in enumerate(self._node_rows)}
+        told = sorted((points[name], value) for name, value in values.items() if name in points)
+        if told:
+            now_ms = self._clock.now_ms()
+            at, texts = zip(*told, strict=True)
+            self.accept(Batch(NODE, at, list(texts), [now_ms] * len(at)))
+
     # --- a changed plant --------------------------------------------------------------------------
 
     def switch(
@@ -127,10 +137,17 @@ class Core:
         for name in before:
             self._mapper.remove(name)
             self.up.discard(name)
-        diagnostics = Diagnostics(plant)
-        if diagnostics.metrics != self._diagnostics.metrics:
-            emitted += self._mapper.put(NODE, diagnostics.metrics, {}, now_ms)
-        self._diagnostics = diagnostics
+        rows = node_rows(plant)
+        if rows != self._node_rows:
+            places = {metric.id: point for point, metric in enumerate(rows)}
+            same = {
+                point: places[metric.id]
+                for point, metric in enumerate(self._node_rows)
+                if metric.id in places
+            }
+            emitted += self._mapper.put(NODE, rows, same, now_ms)
+        self._diagnostics = Diagnostics(plant)
+        self._node_rows = rows
         self.plant = plant
         definitions = {definition.name: definition for definition in plant.destinations}
         self.destinations = [d for d in self.destinations if d.definition.name in definitions]

@@ -12,6 +12,9 @@ from pathlib import Path
 import structlog
 
 from bridge.clock import SystemClock
+from bridge.commands.commander import Commander
+from bridge.commands.desk import Desk
+from bridge.commands.permits import takes_writes
 from bridge.diagnostics import rows_of
 from bridge.outbox.outbox import Incident, Limits, Outbox, PointKey
 from bridge.sparkplug.edge_node import EdgeNode
@@ -38,15 +41,20 @@ class Commons:
     catalog: Catalog
     clock: SystemClock
     failed: Callable[[BaseException], None]
+    commander: Commander
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What one destination shows of a plant: metrics by device, their aliases, their keys."""
+    """What one destination shows of a plant: metrics by device, their aliases, their keys.
+
+    ``takes_writes`` says that its hosts may write something.
+    """
 
     metrics: Mapping[str, Sequence[Metric]]
     aliases: Mapping[str, Sequence[int]] | None
     keys: Mapping[str, Sequence[PointKey]]
+    takes_writes: bool = False
 
 
 class Destination:
@@ -110,8 +118,10 @@ class Destination:
         self.broker = broker
         login, tls = broker
         self.node = EdgeNode(
-            definition, self._image, self.outbox, commons.state, commons.clock, login, tls
-        )
+            definition, self._image, self.outbox, commons.state, commons.clock, login, tls,
+            commands=Desk(definition.name, self._image, commons.commander),
+            takes_writes=self._shown.takes_writes,
+        )  # fmt: skip
         for device in up:
             self.node.device_up(device)
         self._task = asyncio.create_task(self.node.run(), name=f"destination {definition.name}")
@@ -175,4 +185,5 @@ def shown_of(definition: DestinationDefinition, plant: Plant, state: StateFile) 
         device: [PointKey(id=metric.id, datatype=metric.datatype) for metric in rows[device]]
         for device in rows
     }
-    return Shown(metrics=metrics, aliases=aliases, keys=keys)
+    writes = takes_writes(plant, definition.name)
+    return Shown(metrics=metrics, aliases=aliases, keys=keys, takes_writes=writes)

@@ -6,6 +6,7 @@ appear in NBIRTH and NDATA under ``Diagnostics/``. With several destinations the
 
 from collections.abc import Sequence
 
+from bridge.commands.node_metrics import metrics_of as command_rows
 from bridge.outbox.outbox import Outbox
 from bridge.sparkplug.image import NODE
 from mappings.batch import Batch
@@ -57,5 +58,10 @@ class Diagnostics:
 def rows_of(plant: Plant) -> dict[str, Sequence[Metric]]:
     """The metrics of all devices by name, and of the edge node itself (device ``""``)."""
     rows: dict[str, Sequence[Metric]] = {device.name: device.metrics for device in plant.devices}
-    rows[NODE] = Diagnostics(plant).metrics
+    rows[NODE] = node_rows(plant)
     return rows
+
+
+def node_rows(plant: Plant) -> Sequence[Metric]:
+    """The metrics of the node itself: its health, and what became of commands."""
+    return (*Diagnostics(plant).metrics, *command_rows(plant))

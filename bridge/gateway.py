@@ -17,6 +17,7 @@ import structlog
 from bridge.access import Access
 from bridge.changes import Change, Changes, compare
 from bridge.clock import SystemClock
+from bridge.commands.commander import Commander
 from bridge.core import Core
 from bridge.destination import Broker, Commons, Destination, shown_of
 from bridge.links import Links
@@ -66,6 +67,9 @@ class Gateway:
         """When it began to run, and when its plant was taken over last; milliseconds since 1970."""
         self.core = Core(plant, self._clock, self._failed)
         self.links = Links(drivers, self.core, self._clock, self._failed)
+        self.commander = Commander(
+            plant, self.core.catalog, self.links, self._clock, self.core.tell, self._failed
+        )
 
     @property
     def plant(self) -> Plant:
@@ -91,14 +95,15 @@ class Gateway:
         """Open outboxes, nodes and links; run until ``stop`` or a fault of the core, which raises.
 
         ``beside`` is entered when the outboxes are open, and so nobody else has this plant.
-        Order at the end: links, then deaths and DISCONNECT at every destination, then the outboxes.
+        Order at the end: commands, links, deaths and DISCONNECT at every destination, outboxes.
         """
         self._fault = asyncio.get_running_loop().create_future()
         self.started_ms = self.reloaded_ms = self._clock.now_ms()
         endpoints, brokers = self._resolved(self.plant)
         self._commons = Commons(
-            state=self._state(), catalog=self.core.catalog, clock=self._clock, failed=self._failed
-        )
+            state=self._state(), catalog=self.core.catalog, clock=self._clock, failed=self._failed,
+            commander=self.commander,
+        )  # fmt: skip
         try:
             for definition in self.plant.destinations:
                 opened = await Destination.open(definition, self.plant, self._commons)
@@ -107,11 +112,13 @@ class Gateway:
                 destination.start(brokers[destination.definition.name], self.core.up)
             for link in self.plant.links:
                 self.links.open(link, endpoints[link.name])
+            await self.commander.begin()
             async with beside():
                 await self._until(stop)
         finally:
             async with self._reloading:  # one that is under way, carried through
                 pass
+            await self.commander.close()
             await self.links.close()
             await asyncio.gather(*(destination.leave() for destination in self.destinations))
             for destination in self.destinations:
@@ -145,6 +152,7 @@ class Gateway:
         while True:
             await asyncio.sleep(_DUE_S)
             self.core.tick()
+            self.commander.tick()
 
     # --- a changed plant --------------------------------------------------------------------------
 
@@ -227,6 +235,7 @@ class Gateway:
             reborn = {change.name for change in changes.devices}
             waiting = {d.name for link in plant.links if link.name in opening for d in link.devices}
             self.core.switch(plant, shown, added, reborn & waiting)
+            self.commander.renew(plant)
             self.reloaded_ms = self._clock.now_ms()
             for link in plant.links:
                 if link.name in opening:

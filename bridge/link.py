@@ -19,14 +19,17 @@ from drivers.driver import (
     Clock,
     Device,
     DeviceDown,
+    DeviceRefusedError,
     DeviceUp,
     Driver,
     Endpoint,
     Event,
     Fresh,
+    Link,
     LinkError,
+    WritableLink,
 )
-from mappings.batch import Batch
+from mappings.batch import Batch, Value
 from mappings.quality import BAD, GOOD
 
 _FIRST_DELAY_S = 0.5
@@ -199,6 +202,7 @@ class Supervision:
         self.failure = ("", "")
         """Why the last connection ended, and what to check; empty while one is open."""
         self._ended = False
+        self._link: Link | None = None  # that says something
         self._driver = driver
         self._now_ms = now_ms
         self._was_up = was_up
@@ -258,6 +262,35 @@ class Supervision:
         for device in endpoint.devices:
             self.watches[device.name].device = device
 
+    # --- commands ---------------------------------------------------------------------------------
+
+    def unreachable(self, device: str) -> str:
+        """Why a device cannot be written to now; empty if it can."""
+        watch = self.watches[device]
+        if self._link is None or not watch.is_up or watch.silence[0]:
+            why = watch.silence[0] or self.failure[0]
+            return f"{device} does not answer" + (f": {why}" if why else "")
+        if not isinstance(self._link, WritableLink):
+            return f"the driver of {device} does not write"
+        return ""
+
+    async def write(self, device: str, point: int, raw: Value) -> None:
+        """Write once to a device that answers; raises as `drivers.driver.WritableLink`."""
+        await self._writable(device).write(device, point, raw)
+
+    async def read(self, device: str, point: int) -> Batch:
+        """Ask a device that answers for a point; what it says is handed on like everything else."""
+        batch = await self._writable(device).read(device, point)
+        self._take(batch)
+        return batch
+
+    def _writable(self, device: str) -> WritableLink:
+        why = self.unreachable(device)
+        if why:
+            raise DeviceRefusedError(why)
+        assert isinstance(self._link, WritableLink)
+        return self._link
+
     async def _one_connection(self) -> Exception:
         """Open, hand on until the link ends, close; returns why it ended."""
         try:
@@ -267,6 +300,7 @@ class Supervision:
                         self.is_open = True
                         self.failure = ("", "")
                         self._log.info("link up", devices=len(self.watches))
+                        self._link = link
                     self._take(event)
             return LinkError("the link ended without saying why", "this is a fault of the driver")
         except asyncio.CancelledError as error:
@@ -277,6 +311,8 @@ class Supervision:
             return LinkError(f"the link broke off ({error!r})", "this is a fault of the driver")
         except Exception as error:  # noqa: BLE001  # the one place where a link's failures are caught
             return error
+        finally:
+            self._link = None
 
     def _take(self, event: Event) -> None:
         if self._ended:

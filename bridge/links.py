@@ -5,7 +5,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 from bridge.clock import SystemClock
 from bridge.link import Receiver, Supervision
-from drivers.driver import Driver, Endpoint
+from drivers.driver import DeviceRefusedError, Driver, Endpoint
+from mappings.batch import Batch, Value
 from mappings.plant.definitions import LinkDefinition
 
 _CLOSE_S = 1.0
@@ -56,6 +57,30 @@ class Links:
         task = asyncio.create_task(supervision.run(), name=f"link {definition.name}")
         task.add_done_callback(self._ended)
         self._running[definition.name] = (supervision, task)
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def unreachable(self, device: str) -> str:
+        """Why a device cannot be written to now; empty if it can."""
+        supervision = self._to(device)
+        return f"no link to {device!r}" if supervision is None else supervision.unreachable(device)
+
+    async def write(self, device: str, point: int, raw: Value) -> None:
+        """Write once, if the device can be reached; raises as `drivers.driver.WritableLink`."""
+        await self._reached(device).write(device, point, raw)
+
+    async def read(self, device: str, point: int) -> Batch:
+        """Ask the device now; what it says is handed on like everything else."""
+        return await self._reached(device).read(device, point)
+
+    def _to(self, device: str) -> Supervision | None:
+        return next((link for link in self if device in link.watches), None)
+
+    def _reached(self, device: str) -> Supervision:
+        supervision = self._to(device)
+        if supervision is None:
+            raise DeviceRefusedError(f"no link to {device!r}")
+        return supervision
 
     async def close(self, names: Iterable[str] | None = None) -> None:
         """End some links, or all; they say nothing more."""

@@ -66,6 +66,11 @@ _ELEMENTS = {array: element for element, array in _ARRAYS.items()}
 ARRAYS = frozenset(_ELEMENTS)
 
 
+def width(datatype: DataType) -> int:
+    """The bits of an integer type."""
+    return _BITS[datatype]
+
+
 def integer_range(datatype: DataType) -> tuple[int, int]:
     """The smallest and largest value of an integer type, both inclusive."""
     bits = _BITS[datatype]

@@ -7,7 +7,7 @@ nothing is cut to a limit on its way to a machine.
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isfinite
+from math import copysign, isfinite
 
 from mappings.batch import Value
 from mappings.coercion import coerce_to
@@ -103,10 +103,10 @@ def _number_back(metric: Metric, value: Value) -> int | float | Refused:
     exact = Fraction(value) if line is None else (Fraction(value) * line.d - line.b) / line.a
     if metric.raw_type in INTEGERS:
         return _integer_back(metric, value, exact, rounds=line is not None)
-    found = coerce_to(metric.raw_type)(exact, line is not None)
+    found = coerce_to(metric.raw_type)(exact, True)
     if type(found) is not float:
         return Refused(f"{value} does not fit the device's type")
-    return value if line is None and isinstance(value, float) else found  # -0.0 stays
+    return copysign(found, value) if line is None else found  # -0.0 stays
 
 
 def _integer_back(metric: Metric, value: float, exact: Fraction, *, rounds: bool) -> int | Refused:

@@ -18,6 +18,7 @@ from bridge.mqtt import Connection, ConnectionLost, Server, Will
 from bridge.outbox.outbox import Outbox
 from bridge.sparkplug.host_wait import HostAwayError, HostWait
 from bridge.sparkplug.image import NodeImage
+from bridge.sparkplug.inbound import CommandTaker
 from bridge.sparkplug.payload import encode_node_death
 from bridge.sparkplug.primary_host import PrimaryHost
 from bridge.sparkplug.proof import DeliveryRefusedError
@@ -38,7 +39,8 @@ _CONNECT_TIMEOUT_S = 5.0
 class EdgeNode:
     """One Sparkplug edge node at one destination.
 
-    `run` never ends by itself; `leave` ends it gracefully within a bounded time.
+    `run` never ends by itself; `leave` ends it gracefully within a bounded time. ``commands`` takes
+    what hosts want written; with ``takes_writes`` those to devices are subscribed at all.
     """
 
     def __init__(
@@ -50,7 +52,12 @@ class EdgeNode:
         clock: SystemClock,
         login: tuple[str, str] | None,
         tls: Tls | None = None,
+        *,
+        commands: CommandTaker,
+        takes_writes: bool = False,
     ) -> None:
+        self._commands = commands
+        self._takes_writes = takes_writes
         self._destination = destination
         self._image = image
         self._outbox = outbox
@@ -239,6 +246,7 @@ class EdgeNode:
             delivery_check=self._destination.delivery_check,
             on_proven=self._proven,
             on_next_server=self._next_server if len(self._servers) > 1 else None,
+            commands=self._commands,
         )
         self._sender = sender
         for message in early:
@@ -298,11 +306,13 @@ class EdgeNode:
             self._proven_ms = self._clock.monotonic_ms()
 
     def _filters(self) -> list[tuple[str, int]]:
-        """Commands (tck-id-message-flow-edge-node-ncmd-subscribe, -dcmd-subscribe), the primary
-        host's STATE and, for the check of delivery, our own births and death.
+        """Commands (tck-id-message-flow-edge-node-ncmd-subscribe; -dcmd-subscribe if devices take
+        any), the primary host's STATE and, for the check of delivery, our own births and death.
         """
         topic = self._image.topic
-        filters = [(topic(Verb.NCMD), 1), (topic(Verb.DCMD, "+"), 1), (topic(Verb.NDEATH), 1)]
+        filters = [(topic(Verb.NCMD), 1), (topic(Verb.NDEATH), 1)]
+        if self._takes_writes:
+            filters.append((topic(Verb.DCMD, "+"), 1))
         if self._host is not None:
             filters += self._host.host.filters
         if self._destination.delivery_check:

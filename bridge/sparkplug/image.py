@@ -54,6 +54,7 @@ class NodeImage:
         self._controls = (REBIRTH, NEXT_SERVER) if walks else (REBIRTH,)
         self._metrics: Mapping[str, Sequence[Metric]] = {}
         self._aliases: Mapping[str, Sequence[int]] | None = None
+        self._points: dict[str, dict[str | int, int]] = {}  # by name and by alias
         self.encoders: dict[str, DeviceEncoder] = {}
         self.data_topics: dict[str, str] = {}
         self.renew(metrics, aliases)
@@ -68,6 +69,7 @@ class NodeImage:
         Among them those that are new, and those that are gone. Hosts know the others' metrics.
         """
         before, self._metrics, self._aliases = self._metrics, metrics, aliases
+        self._points.clear()
         changed = {
             device
             for device in before.keys() | metrics.keys()
@@ -93,6 +95,22 @@ class NodeImage:
     def devices(self) -> list[str]:
         """All devices, without the node itself."""
         return [device for device in self._metrics if device != NODE]
+
+    def point_of(self, device: str, name: str | None, alias: int | None) -> int | None:
+        """The point of a device that a name or an alias means, as its birth told them.
+
+        None if there is none, or if name and alias mean two.
+        """
+        if device not in self._metrics:
+            return None
+        points = self._points.get(device)
+        if points is None:
+            rows = [(p, m) for p, m in enumerate(self._metrics[device]) if m.published]
+            points = self._points[device] = {metric.name: point for point, metric in rows}
+            if self._aliases is not None:
+                points |= {self._aliases[device][point]: point for point, _ in rows}
+        found = {points.get(key) for key in (name, alias) if key is not None}
+        return found.pop() if len(found) == 1 else None
 
     def topic(self, verb: Verb, device: str | None = None) -> str:
         """One of this node's topics."""
@@ -197,6 +215,8 @@ def _properties(
     if native or reason:
         properties[NATIVE_CODE] = (DataType.INT64, native)
         properties[REASON] = (DataType.STRING, REASON_TEXTS.get(reason, ""))
+    if not metric.writable:
+        properties["readOnly"] = (DataType.BOOLEAN, True)
     if metric.enum:
         states = "|".join(f"{code}={text}" for code, text in metric.enum)
         properties["States"] = (DataType.STRING, states)

@@ -6,14 +6,35 @@ to the sender's next turn.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
 
 import structlog
 
 from bridge.clock import SystemClock
-from bridge.sparkplug.payload import PayloadError, decode_command, encode_node_death
+from bridge.sparkplug.payload import (
+    CommandRequest,
+    PayloadError,
+    decode_command,
+    encode_node_death,
+)
 from bridge.sparkplug.proof import Proof
 from bridge.sparkplug.session import RebirthRequests, Session
-from bridge.sparkplug.topics import NEXT_SERVER, REBIRTH, Verb, parse
+from bridge.sparkplug.topics import DEVICE_REBIRTH, NEXT_SERVER, REBIRTH, Verb, parse
+
+_MOST_BYTES = 64 << 10  # of a command
+
+
+class CommandTaker(Protocol):
+    """Who takes what is to be written; it may refuse, and never raises."""
+
+    def take(self, device: str, request: CommandRequest, *, retained: bool) -> None:
+        """Take a command for a device, ``""`` for the node."""
+        ...
+
+    def unreadable(self, device: str, why: str) -> None:
+        """What came was no command."""
+        ...
 
 
 class Inbound:
@@ -31,8 +52,10 @@ class Inbound:
         wake: asyncio.Event,
         log: structlog.stdlib.BoundLogger,
         on_next_server: Callable[[], None] | None,
+        commands: CommandTaker,
     ) -> None:
         self._on_next_server = on_next_server
+        self._commands = commands
         self._session = session
         self._proof = proof
         self._rebirths = rebirths
@@ -47,33 +70,38 @@ class Inbound:
         if parsed is None:
             return
         if parsed.verb in {Verb.NCMD, Verb.DCMD}:
-            # tck-id-payloads-ncmd-retain: a command is never retained; an old one is no command.
-            if not retained:
-                self._command(topic, payload)
+            self._command(parsed.device or "", payload, retained=retained)
         elif parsed.verb in {Verb.NBIRTH, Verb.DBIRTH}:
             self._own_birth(topic, payload, retained=retained)
         elif parsed.verb is Verb.NDEATH and not self.leaving:
             self._own_death(payload)
 
-    def _command(self, topic: str, payload: bytes) -> None:
-        try:
-            metrics = decode_command(payload)
-        except PayloadError as error:
-            self._log.warning("command refused", topic=topic, reason=str(error))
+    def _command(self, device: str, payload: bytes, *, retained: bool) -> None:
+        """What concerns the session is done here, what is to be written goes to the gate.
+
+        tck-id-payloads-ncmd-retain: a command is never retained; one that is may be years old.
+        """
+        if len(payload) > _MOST_BYTES:
+            self._commands.unreadable(device, f"{len(payload)} bytes are no command")
             return
-        for metric in metrics:
-            if metric.name == REBIRTH and metric.value is True:
-                self._ask_rebirth()
-            elif metric.name == NEXT_SERVER and self._on_next_server is not None:
+        try:
+            request = decode_command(payload)
+        except PayloadError as error:
+            self._commands.unreadable(device, str(error))
+            return
+        rebirth = DEVICE_REBIRTH if device else REBIRTH
+        rest = []
+        for metric in request.metrics:
+            if metric.name == rebirth and not retained:
+                if metric.value is True:
+                    self._ask_rebirth()
+            elif metric.name == NEXT_SERVER and not (device or retained) and self._on_next_server:
                 if metric.value is True:
                     self._on_next_server()
-            elif metric.name != REBIRTH:
-                self._log.warning(
-                    "command refused",
-                    topic=topic,
-                    metric=metric.name or metric.alias,
-                    reason="this node takes no writes",
-                )
+            else:
+                rest.append(metric)
+        if rest:
+            self._commands.take(device, replace(request, metrics=tuple(rest)), retained=retained)
 
     def _own_birth(self, topic: str, payload: bytes, *, retained: bool) -> None:
         if not self._proof.heard(topic, payload) and not retained:

@@ -44,6 +44,7 @@ VALUE_FIELDS: Mapping[DataType, str] = MappingProxyType(
         **dict.fromkeys(ARRAYS, "bytes_value"),
     }
 )
+_NOT_UTF8 = "not a Sparkplug payload: text that is not UTF-8"
 _MASKS = {"int_value": 0xFFFF_FFFF, "long_value": 0xFFFF_FFFF_FFFF_FFFF}
 
 
@@ -82,6 +83,15 @@ class CommandMetric:
     datatype: int | None = None
     timestamp_ms: int | None = None
     is_historical: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRequest:
+    """An NCMD or DCMD. ``correlation`` is its uuid, what its sender calls it, or empty."""
+
+    metrics: tuple[CommandMetric, ...]
+    timestamp_ms: int | None = None
+    correlation: str = ""
 
 
 def wire_value(datatype: DataType, value: Value) -> Any:
@@ -132,15 +142,21 @@ def encode_device_death(*, timestamp_ms: int, seq: int) -> bytes:
     return bytes(Payload(timestamp=timestamp_ms, seq=seq).SerializeToString())
 
 
-def decode_command(payload: bytes) -> list[CommandMetric]:
-    """The metrics of an NCMD or DCMD. Whatever the bytes are, nothing but `PayloadError` is raised.
+def decode_command(payload: bytes) -> CommandRequest:
+    """What an NCMD or DCMD says. Whatever the bytes are, nothing but `PayloadError` is raised.
 
     Neither seq nor any timestamp is required: hosts in the field leave them out.
     """
     message = read_payload(payload)
     if message is None:
         raise PayloadError(f"not a Sparkplug payload: {len(payload)} bytes that are no protobuf")
-    return [_command_metric(metric) for metric in message.metrics]
+    if isinstance(message.uuid, bytes):  # the runtime gives text that is no UTF-8 as bytes
+        raise PayloadError(_NOT_UTF8)
+    return CommandRequest(
+        metrics=tuple(_command_metric(metric) for metric in message.metrics),
+        timestamp_ms=message.timestamp if message.HasField("timestamp") else None,
+        correlation=message.uuid,
+    )
 
 
 def _command_metric(metric: Any) -> CommandMetric:
@@ -149,9 +165,8 @@ def _command_metric(metric: Any) -> CommandMetric:
     if field_name is not None and field_name not in {"dataset_value", "template_value"}:
         value = getattr(metric, field_name)
     name = metric.name if metric.HasField("name") else None
-    # The runtime gives text that is no UTF-8 as bytes.
     if isinstance(name, bytes) or (field_name == "string_value" and isinstance(value, bytes)):
-        raise PayloadError("not a Sparkplug payload: text that is not UTF-8")
+        raise PayloadError(_NOT_UTF8)
     return CommandMetric(
         name=name,
         alias=metric.alias if metric.HasField("alias") else None,

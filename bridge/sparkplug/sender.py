@@ -19,7 +19,7 @@ from bridge.mqtt import Connection, ConnectionLost
 from bridge.outbox.outbox import Entry, Outbox
 from bridge.sparkplug.division import Piece, divide
 from bridge.sparkplug.image import NODE, NodeImage
-from bridge.sparkplug.inbound import Inbound
+from bridge.sparkplug.inbound import CommandTaker, Inbound
 from bridge.sparkplug.pacing import Allowance, Window
 from bridge.sparkplug.payload import (
     encode_device_death,
@@ -39,7 +39,8 @@ class Sender:
 
     ``up`` is the set of devices that are up, owned and changed by the edge node, which sets the
     outbox's ``wake`` with every change. ``on_proven`` is called whenever births have arrived,
-    ``on_next_server`` when a host sends the node to another server (None if there is none).
+    ``on_next_server`` when a host sends the node to another server (None if there is none);
+    ``commands`` takes what hosts want written.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Sender:
         delivery_check: bool,
         on_proven: Callable[[], None],
         on_next_server: Callable[[], None] | None = None,
+        commands: CommandTaker,
     ) -> None:
         self._on_proven = on_proven
         self._session = session
@@ -77,8 +79,9 @@ class Sender:
             node=f"{image.group}/{image.node}"
         )
         self.inbound = Inbound(
-            session, self._proof, self._rebirths, clock, outbox.wake, self._log, on_next_server
-        )
+            session, self._proof, self._rebirths, clock, outbox.wake, self._log, on_next_server,
+            commands,
+        )  # fmt: skip
         """Takes what the connection receives."""
 
     # --- the one coroutine that publishes --------------------------------------------------------

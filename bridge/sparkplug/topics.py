@@ -15,6 +15,7 @@ LEGACY_STATE = "STATE"  # the same in Sparkplug 2.2
 
 BD_SEQ = "bdSeq"  # in NBIRTH and NDEATH: which session is born or dead
 REBIRTH = "Node Control/Rebirth"  # written by a host that wants all births again
+DEVICE_REBIRTH = "Device Control/Rebirth"  # of one device; all are born again, which is allowed
 NEXT_SERVER = "Node Control/Next Server"  # likewise by one that wants the node at another server
 QUALITY = "Quality"  # property of a metric, see mappings.quality
 NATIVE_CODE = "NativeCode"  # what the device itself said: OPC UA StatusCode, Modbus exception

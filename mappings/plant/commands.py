@@ -47,7 +47,8 @@ class CommandsReader:
         block = read_block(CommandsBlock, node.only(own), "commands", self.report)
         block = block or CommandsBlock()
         return Commands(
-            is_open=block.gate == "open",
+            is_open=block.gate != "closed",
+            by_hand=block.gate == "by-hand",
             max_age_ms=block.max_age,
             readback_ms=block.readback,
             arming_ms=block.arming,

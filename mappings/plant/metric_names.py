@@ -73,7 +73,7 @@ class MetricNames:
         if "*" not in pattern:
             found = self.by_path.get(pattern)
             return [found] if found is not None else []
-        expression = _expression(pattern)
+        expression = expression_of(pattern)
         return [named for path, named in self.by_path.items() if expression.fullmatch(path)]
 
     def check_pattern(self, pattern: str, place: Place, path: str, report: Report) -> list[Named]:
@@ -95,7 +95,8 @@ class MetricNames:
 
 
 @lru_cache(maxsize=512)
-def _expression(pattern: str) -> re.Pattern[str]:
+def expression_of(pattern: str) -> re.Pattern[str]:
+    """What matches exactly the paths ``DEVICE/METRIC`` that a pattern means."""
     parts = re.split(r"(\*+)", pattern)
     stars = {"": "", "*": "[^/]*"}
     return re.compile(

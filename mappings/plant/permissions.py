@@ -41,10 +41,11 @@ class Permission:
 class Commands:
     """The gate that every write goes through, closed unless somebody wrote otherwise.
 
-    ``arming_ms`` is for how long a person opens it.
+    With ``by_hand`` it is open only for ``arming_ms`` after a person has said so.
     """
 
     is_open: bool = False
+    by_hand: bool = False
     max_age_ms: int = 5_000
     readback_ms: int = 2_000
     arming_ms: int = 600_000

@@ -15,7 +15,7 @@ Age = Annotated[Duration, lasting("1ms", "1h")]
 class CommandsBlock(Block):
     """The gate; ``allow`` is read by `mappings.plant.commands`."""
 
-    gate: Literal["open", "closed"] = "closed"
+    gate: Literal["open", "by-hand", "closed"] = "closed"
     max_age: Age = 5_000
     readback: Annotated[Duration, lasting("10ms", "10min")] = 2_000
     arming: Annotated[Duration, lasting("1s", "1d")] = 600_000

@@ -264,7 +264,7 @@ async def test_host_asks_an_unknown_node_once_in_five_seconds(mosquitto):
         message = await asyncio.wait_for(anext(client.messages), 5)
         assert message.topic.value == "spBv1.0/G/NCMD/gw"
         assert (message.qos, message.retain) == (0, False)
-        [command] = decode_command(message.payload)
+        [command] = decode_command(message.payload).metrics
         assert (command.name, command.value) == (REBIRTH, True)
         assert Payload.FromString(message.payload).HasField("timestamp")
         await until(lambda: host.view.nodes["G", "gw"].undecoded == 5, what="five undecoded")

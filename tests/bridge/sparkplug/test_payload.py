@@ -11,6 +11,7 @@ from bridge.sparkplug.messages import Metric, Payload
 from bridge.sparkplug.payload import (
     BirthMetric,
     CommandMetric,
+    CommandRequest,
     PayloadError,
     decode_command,
     encode_birth,
@@ -112,20 +113,22 @@ def test_the_barest_rebirth_command():
     """No seq, no timestamps, no datatype: tck-id-payloads-name-cmd-requirement"""
     payload = Payload()
     payload.metrics.add(name="Node Control/Rebirth", boolean_value=True)
-    assert decode_command(payload.SerializeToString()) == [
-        CommandMetric(name="Node Control/Rebirth", alias=None, field="boolean_value", value=True)
-    ]
+    metric = CommandMetric(
+        name="Node Control/Rebirth", alias=None, field="boolean_value", value=True
+    )
+    assert decode_command(payload.SerializeToString()) == CommandRequest(metrics=(metric,))
 
 
 def test_command_by_alias_with_everything():
-    payload = Payload(timestamp=T, seq=1)
+    payload = Payload(timestamp=T, seq=1, uuid="order 7")
     payload.metrics.add(alias=0, timestamp=T, datatype=3, int_value=MINUS_1_32, is_historical=True)
-    assert decode_command(payload.SerializeToString()) == [
-        CommandMetric(
-            name=None, alias=0, field="int_value", value=MINUS_1_32, datatype=3, timestamp_ms=T,
-            is_historical=True,
-        )
-    ]  # fmt: skip
+    metric = CommandMetric(
+        name=None, alias=0, field="int_value", value=MINUS_1_32, datatype=3, timestamp_ms=T,
+        is_historical=True,
+    )  # fmt: skip
+    assert decode_command(payload.SerializeToString()) == CommandRequest(
+        metrics=(metric,), timestamp_ms=T, correlation="order 7"
+    )
 
 
 def test_commands_of_kinds_that_no_scalar_has():
@@ -134,7 +137,7 @@ def test_commands_of_kinds_that_no_scalar_has():
     payload.metrics.add(name="nothing")
     payload.metrics.add(name="set", dataset_value={"num_of_columns": 1})
     payload.metrics.add(name="bytes", bytes_value=b"\xff")
-    found = decode_command(payload.SerializeToString())
+    found = decode_command(payload.SerializeToString()).metrics
     assert [(m.field, m.value) for m in found] == [
         (None, None), (None, None), ("dataset_value", None), ("bytes_value", b"\xff"),
     ]  # fmt: skip
@@ -148,6 +151,7 @@ def test_commands_of_kinds_that_no_scalar_has():
         b"\x12\x7f",
         b"\x12\x04\x0a\x02\xff\xfe",
         b"\x12\x04\x7a\x02\xff\xfe",
+        b"\x22\x02\xff\xfe",
         b"\x12\x05" * 200,
     ],
 )

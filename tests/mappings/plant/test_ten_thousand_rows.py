@@ -1,4 +1,7 @@
-"""Ten thousand rows are checked while one waits: in less than five seconds."""
+"""Ten thousand rows are checked while one waits: in less than five seconds.
+
+Machines differ, so the limit is a ratio: to a million look-ups of short texts in the same run.
+"""
 
 import time
 from pathlib import Path
@@ -8,7 +11,7 @@ import pytest
 from bridge.cli.check import read
 from tests.support.workbooks import workbook
 
-LIMIT_S = 5.0
+LIMIT = 16.0  # yardsticks: five seconds of a machine that takes 0.3 s for one
 DEVICES, ROWS = 10, 1_000
 COLUMNS = "name;address;type;scale;unit;low;high;deadband;scan;class;description;property:Loop"
 PLANT = """\
@@ -48,6 +51,14 @@ def plant(folder: Path, kind: str) -> Path:
     return path
 
 
+def yardstick_s() -> float:
+    began = time.process_time()
+    seen: dict[str, int] = {}
+    for n in range(1_000_000):
+        seen[f"{n % 5_000}"] = seen.get(f"{n % 977}", 0) + 1
+    return time.process_time() - began
+
+
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_ten_thousand_rows_take_less_than_five_seconds(kind: str, tmp_path: Path) -> None:
     path = plant(tmp_path, kind)
@@ -57,5 +68,6 @@ def test_ten_thousand_rows_take_less_than_five_seconds(kind: str, tmp_path: Path
     assert [str(problem) for problem in problems] == []
     assert found is not None
     assert sum(len(device.metrics) for device in found.devices) == DEVICES * ROWS
-    print(f"{DEVICES * ROWS} rows of {kind} checked in {took_s:.2f} s of CPU time")
-    assert took_s < LIMIT_S
+    ratio = took_s / yardstick_s()
+    print(f"{DEVICES * ROWS} rows of {kind}: {took_s:.2f} s of CPU time, {ratio:.1f} yardsticks")
+    assert ratio < LIMIT

@@ -1,0 +1,1 @@
+"""Commands: what hosts want written, the gate before it, the audit log behind it."""
