@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from bridge.clock import SystemClock
 from bridge.control.words import (
+    CommandsStatus,
     DestinationStatus,
     DeviceStatus,
     LinkStatus,
@@ -36,6 +37,24 @@ async def status_of(gateway: Gateway, clock: SystemClock) -> Status:
             _link(gateway, links[link.name]) for link in gateway.plant.links if link.name in links
         ),
         destinations=tuple(destinations),
+        commands=commands_of(gateway),
+    )
+
+
+def commands_of(gateway: Gateway) -> CommandsStatus:
+    """The gate, and what became of commands."""
+    commander = gateway.commander
+    denial = commander.last_denial
+    return CommandsStatus(
+        gate=gateway.plant.commands.gate,
+        shut=commander.shut,
+        open_ms=commander.open_ms,
+        accepted=commander.accepted,
+        denied=commander.denied,
+        last_denial=f"{denial['metric'] or denial['from']}: {denial['why']}" if denial else "",
+        audit_records=commander.audit.number,
+        audit_head=commander.audit.head,
+        trouble=commander.trouble,
     )
 
 

@@ -2,7 +2,8 @@
 
 It reads the rows with the driver's grammar and nothing else of the driver. Values come
 from `simulators.signals` on the grid of each tag's scan, with the grid's time as SourceTimestamp;
-everything served is in `truth`. With ``counting`` every tag counts 1, 2, 3 ... instead, one number
+everything served is in `truth`. What clients write into rows that may be written stands from then
+on. With ``counting`` every tag counts 1, 2, 3 ... instead, one number
 a scan, so that a test can tell whether one is missing. For trouble on purpose: `stop`, `start`
 with other namespaces, `load`, `hold`, `set_status`, `delete`, `restore`, `hush`.
 
@@ -241,7 +242,9 @@ class OpcUaSimulator:
                 self._server, place.node.NamespaceIndex, f"{first.device}.{first.tag.name}"
             )
             data_type = place.shape.data_type
-        await parent.add_variable(place.node, name, place.variant(), datatype=data_type)
+        node = await parent.add_variable(place.node, name, place.variant(), datatype=data_type)
+        if place.writable:
+            await node.set_writable()
 
     async def _folder(self, parent: Any, way: tuple[tuple[str, str], ...]) -> Any:
         uri, word = way[-1]
@@ -256,15 +259,13 @@ class OpcUaSimulator:
         if self._server is None or not place.there:
             return
         at = moment(t_ms)
-        await self._server.write_attribute_value(
-            place.node,
-            ua.DataValue(
-                Value=place.variant(),
-                StatusCode=ua.StatusCode(place.status),
-                SourceTimestamp=at,
-                ServerTimestamp=at,
-            ),
+        place.said = ua.DataValue(
+            Value=place.variant(),
+            StatusCode=ua.StatusCode(place.status),
+            SourceTimestamp=at,
+            ServerTimestamp=at,
         )
+        await self._server.write_attribute_value(place.node, place.said)
         if not place.is_bad:
             for point in place.points:
                 self.served[point.key] += 1
@@ -279,9 +280,11 @@ class OpcUaSimulator:
             number += 1
             places: dict[Place, None] = {}
             for point in points:
+                place = self._place_of[point.key]
+                if place.writable and place.there and not place.is_bad:
+                    place.heed(self._server)
                 if point.held:
                     continue
-                place = self._place_of[point.key]
                 if place.there and not place.is_bad:
                     # What it held was true until this moment.
                     self.truth.serve(*point.key, point.value, t_ms)

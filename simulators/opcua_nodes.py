@@ -91,6 +91,12 @@ class Point:
         else:
             self.value = self._one(t_ms, number)
 
+    def take(self, value: Any) -> None:
+        """Hold what a client has written."""
+        is_time = self._wire.kind == "datetime"
+        self.value = round(value.replace(tzinfo=UTC).timestamp() * 1000) if is_time else value
+        self.held = True
+
     def typed(self) -> Typed:
         """The value in its OPC UA type."""
         value: Any = self.value
@@ -123,6 +129,18 @@ class Place:
         self.shape: Shape | None = None
         self.status = 0
         self.there = True
+        self.said: Any = None  # what the simulator has written last
+
+    @property
+    def writable(self) -> bool:
+        """Whether clients may write it."""
+        return self.points[0].tag.access != "r" and not self.composed
+
+    def heed(self, server: Any) -> None:
+        """Hold what a client has written since the simulator wrote last, if one has."""
+        attribute = server.iserver.aspace[self.node].attributes[ua.AttributeIds.Value]
+        if attribute.value is not self.said and attribute.value.Value.Value is not None:
+            self.points[0].take(attribute.value.Value.Value)
 
     @property
     def uris(self) -> tuple[str, ...]:

@@ -199,6 +199,57 @@ def outbox_stats(
     raise typer.Exit(stats(plant, outbox=outbox, as_json=as_json))
 
 
+commands = typer.Typer(
+    no_args_is_help=True, help="Writes to devices: open and shut the gate, read the audit log."
+)
+app.add_typer(commands, name="commands")
+
+
+@commands.command("arm")
+def commands_arm(plant: RunningPlant = Path(), *, outbox: OutboxFolder = None) -> None:
+    """Open the gate of the running gateway: for a while, where it is opened by hand."""
+    from bridge.cli.commands import turn
+
+    raise typer.Exit(turn(plant, "arm", outbox=outbox))
+
+
+@commands.command("disarm")
+def commands_disarm(plant: RunningPlant = Path(), *, outbox: OutboxFolder = None) -> None:
+    """Shut the gate at once, until it is armed again or the gateway is restarted."""
+    from bridge.cli.commands import turn
+
+    raise typer.Exit(turn(plant, "disarm", outbox=outbox))
+
+
+@commands.command("log")
+def commands_log(
+    plant: RunningPlant = Path(),
+    *,
+    outbox: OutboxFolder = None,
+    last: Annotated[int, typer.Option(min=1, help="How many records.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show who wrote what, what became of it, and what was refused."""
+    from bridge.cli.commands import log
+
+    raise typer.Exit(log(plant, outbox=outbox, last=last, as_json=as_json))
+
+
+@commands.command("verify")
+def commands_verify(
+    plant: RunningPlant = Path(),
+    *,
+    outbox: OutboxFolder = None,
+    head: Annotated[
+        str | None, typer.Option(help="A hash that was published: it must be in the log.")
+    ] = None,
+) -> None:
+    """Say whether the audit log is as it was written."""
+    from bridge.cli.commands import verify
+
+    raise typer.Exit(verify(plant, outbox=outbox, head=head))
+
+
 @app.command()
 def simulate(
     plant: PlantPath,

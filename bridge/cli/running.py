@@ -24,7 +24,7 @@ from bridge.control.words import RefusedError, Reloaded
 from bridge.gateway import Gateway, RestartNeededError
 from bridge.outbox.outbox import OutboxLocked
 from bridge.state import StateError
-from bridge.status import outbox_of, status_of
+from bridge.status import commands_of, outbox_of, status_of
 from drivers.driver import Driver
 from mappings.plant.definitions import Plant
 from mappings.plant.problems import Problem
@@ -85,7 +85,10 @@ class Running:
     @property
     def answers(self) -> Mapping[str, Answer]:
         """What may be asked over the control socket."""
-        return {"status": self.status, "outbox": self.outbox, "reload": self.reload}
+        return {
+            "status": self.status, "outbox": self.outbox, "reload": self.reload,
+            "arm": self.arm, "disarm": self.disarm,
+        }  # fmt: skip
 
     async def status(self, _request: Mapping[str, Any]) -> object:
         """Everything that runs."""
@@ -104,6 +107,21 @@ class Running:
                 f"next: tagbridge reload {self._file}",
             )
         return await self._reload()
+
+    async def arm(self, request: Mapping[str, Any]) -> object:
+        """A person opens the gate for commands; what it is then."""
+        if not self._gateway.plant.commands.is_open:
+            raise RefusedError(
+                "the gate is closed by the plant file",
+                f"write commands: {{gate: by-hand}} into it, then tagbridge reload {self._file}",
+            )
+        await self._gateway.commander.arm(request["by"])
+        return commands_of(self._gateway)
+
+    async def disarm(self, request: Mapping[str, Any]) -> object:
+        """A person shuts the gate for commands; what it is then."""
+        await self._gateway.commander.disarm(request["by"])
+        return commands_of(self._gateway)
 
     async def reload_on_signal(self) -> None:
         """SIGHUP: the outcome goes to the log."""

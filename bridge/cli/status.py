@@ -12,10 +12,12 @@ from pydantic_core import to_jsonable_python
 from rich.console import Console
 from rich.text import Text
 
+from bridge.cli.commands import gate_line
 from bridge.cli.gateway_at import asked, folder_of, not_running
 from bridge.cli.lights import Light, ago, bar, size
 from bridge.control.client import NotRunningError
 from bridge.control.words import (
+    CommandsStatus,
     DestinationStatus,
     DeviceStatus,
     LinkStatus,
@@ -60,6 +62,8 @@ def show_status(status: Status, console: Console, *, everything: bool = False) -
     devices = [device for link in status.links for device in link.devices]
     for destination in status.destinations:
         _print_destination(console, destination, status, sum(device.is_up for device in devices))
+    if status.commands.gate != "closed":
+        _print_commands(console, status.commands)
     console.print()
     _print_links(console, status.links, shown=None if everything else _DEVICES_SHOWN)
     console.print(_summary(status, devices))
@@ -91,6 +95,17 @@ def _print_destination(
         line.append(f"  {count:,} {word}", style="bold red")
     console.print(line, soft_wrap=True)
     console.print(_disk(box).append("  ").append(box.folder, style="dim"), soft_wrap=True)
+
+
+def _print_commands(console: Console, commands: CommandsStatus) -> None:
+    line = gate_line(commands)
+    line.append(f"  {commands.accepted:,} carried out", style="dim")
+    if commands.denied:
+        line.append(f"  {commands.denied:,} refused", style="yellow")
+    console.print(line, soft_wrap=True)
+    if commands.denied:
+        last = f"    last refused: {commands.last_denial}"
+        console.print(Text(last, style="dim"), soft_wrap=True)
 
 
 def _losses(box: OutboxStatus) -> Iterator[tuple[int, str]]:

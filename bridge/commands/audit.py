@@ -137,6 +137,7 @@ class _Log:
             self._put(line + "\n", 1, sure=True)
             _sync_folder(self.folder)
         except OSError:
+            self.close()
             with contextlib.suppress(OSError):
                 path.unlink()  # or a disk that stays full would drive out the old files
             raise

@@ -62,7 +62,7 @@ class Commander:
         self.last_denial: Mapping[str, Any] = {}
         self._told: dict[str, Value] = {}  # of the node's own metrics, what was told last
         self._results: dict[str, tuple[int, str | None]] = {}  # when, and what waits to be told
-        self._logged: dict[str, tuple[Refusal, int]] = {}
+        self._logged: dict[tuple[str, Refusal], int] = {}
         self._told_ms = self._clock.monotonic_ms() - _RESULT_MS
         self._noting: asyncio.Task[None] | None = None
         self._closing = False
@@ -136,9 +136,9 @@ class Commander:
         self.denied += 1
         self.last_denial = {"from": command.source, **denial, "at": now.utc_ms}
         self._denials.add(command.source, denial, now.steady_ms)
-        refusal, then_ms = self._logged.get(command.source, (None, 0))
-        if refusal is not denied.refusal or now.steady_ms - then_ms > _QUIET_MS:
-            self._logged[command.source] = (denied.refusal, now.steady_ms)
+        kind = (command.source, denied.refusal)
+        if now.steady_ms - self._logged.get(kind, -_QUIET_MS) >= _QUIET_MS:
+            self._logged[kind] = now.steady_ms
             self._log.warning("command refused", source=command.source, **denial)
         name = self._result_id(command)
         # The result of one that is under way comes by itself; after a change the point is another.
@@ -235,7 +235,7 @@ class Commander:
             records = self._denials.due(now.steady_ms)
             self._noting = self._task(self._note(*map(_dated, records))) if records else None
         values: dict[str, Value] = {
-            node_metrics.GATE: self.gate.shut(now) or "open",
+            node_metrics.GATE: self.shut or "open",
             node_metrics.ACCEPTED: self.accepted,
             node_metrics.DENIED: self.denied,
             node_metrics.LAST_DENIED: _json(self.last_denial) if self.last_denial else "",
@@ -246,6 +246,22 @@ class Commander:
             self._told_ms = now.steady_ms
             self._told.update(changed)
             self._tell(changed)
+
+    @property
+    def shut(self) -> str:
+        """Why the gate is shut; empty if it is open."""
+        return self.gate.shut(self._now())
+
+    @property
+    def trouble(self) -> str:
+        """Why the audit log takes nothing, and so no command is carried out; empty if it does."""
+        return self._unwritten
+
+    @property
+    def open_ms(self) -> int | None:
+        """For how long a gate that was opened by hand stays open; None if it is not so."""
+        until_ms = self.gate.arming.until_ms
+        return None if until_ms is None else max(0, until_ms - self._clock.monotonic_ms())
 
     # --- the gate and its plant -------------------------------------------------------------------
 
@@ -290,13 +306,8 @@ class Commander:
 
     def _gate_record(self) -> dict[str, Any]:
         plant = self.gate.permits.plant
-        words = "by-hand" if plant.commands.by_hand else "open"
-        return _dated(
-            {
-                "what": "gate", "gate": words if plant.commands.is_open else "closed",
-                "plant": plant.file, "allow": len(plant.commands.allow),
-            }
-        )  # fmt: skip
+        record = {"what": "gate", "gate": plant.commands.gate, "plant": plant.file}
+        return _dated({**record, "allow": len(plant.commands.allow)})
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -85,7 +85,7 @@ class Gate:
         """Why the gate is shut; empty if it is open."""
         commands = self.permits.plant.commands
         if not commands.is_open:
-            return "the gate is closed: no commands: gate: in the plant file"
+            return "the gate is closed: the plant file has no commands: gate: open"
         if self.arming.held:
             return "the gate was shut by hand: tagbridge commands arm opens it"
         until_ms = self.arming.until_ms
@@ -279,4 +279,7 @@ def _span(ms: float) -> str:
     """A time for people: 350 ms, 5 s, 12 min."""
     if ms < 1000:
         return f"{ms:.0f} ms"
-    return f"{ms / 1000:.3g} s" if ms < 120_000 else f"{ms / 60_000:.0f} min"
+    for unit_ms, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min")):
+        if ms >= 2 * unit_ms:
+            return f"{ms / unit_ms:.0f} {unit}"
+    return f"{ms / 1000:.3g} s"

@@ -8,7 +8,9 @@ and the gateway runs on.
 import asyncio
 import json
 import os
+import pwd
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -24,9 +26,13 @@ from mappings.errors import nearest
 _IDLE_S = 30.0
 _MOST_CLIENTS = 16
 _RIGHTS = 0o660
+_PEER = struct.Struct("3i")  # process, user, group
 
 Answer = Callable[[Mapping[str, Any]], Awaitable[object]]
-"""Answers a request, given its keys, with data; raises `RefusedError` if it will not."""
+"""Answers a request, given its keys, with data; raises `RefusedError` if it will not.
+
+Among the keys is ``by``, the name of the user who asks.
+"""
 
 
 @asynccontextmanager
@@ -93,8 +99,9 @@ class _Server:
                 busy = RefusedError("too many commands talk to this gateway", "try again")
                 await _write(writer, _refusal(busy))
                 return
+            by = _user(writer)
             while line := await _line(reader):
-                await _write(writer, await self._answer(line))
+                await _write(writer, await self._answer(line, by))
         except (TimeoutError, ConnectionError):
             pass
         except asyncio.CancelledError:
@@ -110,9 +117,9 @@ class _Server:
             task.cancel()
         await asyncio.gather(*talks, return_exceptions=True)
 
-    async def _answer(self, line: bytes) -> dict[str, Any]:
+    async def _answer(self, line: bytes, by: str) -> dict[str, Any]:
         try:
-            answer = await self._do(line)
+            answer = await self._do(line, by)
         except RefusedError as refused:
             return _refusal(refused)
         except Exception as error:  # noqa: BLE001  # hurts nobody but who asked
@@ -121,7 +128,7 @@ class _Server:
             return _refusal(RefusedError(words, "a fault of tagbridge: see its log, report it"))
         return {"ok": True, "answer": answer}
 
-    async def _do(self, line: bytes) -> object:
+    async def _do(self, line: bytes, by: str) -> object:
         if len(line) > LONGEST:
             raise RefusedError(f"a request of more than {LONGEST} bytes")
         try:
@@ -134,7 +141,17 @@ class _Server:
         if word not in self._answers:
             meant = nearest(word, self._answers) or ", ".join(self._answers)
             raise RefusedError(f"nobody knows how to {word!r}", f"did you mean {meant}?")
-        return to_jsonable_python(await self._answers[word](request))
+        return to_jsonable_python(await self._answers[word]({**request, "by": by}))
+
+
+def _user(writer: asyncio.StreamWriter) -> str:
+    """Whose process asks, as the system says it, whatever the request says."""
+    peer = writer.get_extra_info("socket")
+    _, uid, _ = _PEER.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def _refusal(refused: RefusedError) -> dict[str, Any]:

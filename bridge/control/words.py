@@ -92,6 +92,25 @@ class DestinationStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandsStatus:
+    """The gate. ``gate`` is the word of the plant file, ``shut`` why nothing passes, if so.
+
+    ``open_ms`` is for how long a gate that was opened by hand stays open. ``audit_head`` is the
+    hash of the audit log's last record. ``trouble`` is why the log cannot be written.
+    """
+
+    gate: str
+    shut: str = ""
+    open_ms: int | None = None
+    accepted: int = 0
+    denied: int = 0
+    last_denial: str = ""
+    audit_records: int = 0
+    audit_head: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """A running gateway. Times are milliseconds since 1970, UTC.
 
@@ -106,6 +125,7 @@ class Status:
     reloaded_ms: int
     links: tuple[LinkStatus, ...]
     destinations: tuple[DestinationStatus, ...]
+    commands: CommandsStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

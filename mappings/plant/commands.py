@@ -47,8 +47,7 @@ class CommandsReader:
         block = read_block(CommandsBlock, node.only(own), "commands", self.report)
         block = block or CommandsBlock()
         return Commands(
-            is_open=block.gate != "closed",
-            by_hand=block.gate == "by-hand",
+            gate=block.gate,
             max_age_ms=block.max_age,
             readback_ms=block.readback,
             arming_ms=block.arming,

@@ -41,15 +41,25 @@ class Permission:
 class Commands:
     """The gate that every write goes through, closed unless somebody wrote otherwise.
 
-    With ``by_hand`` it is open only for ``arming_ms`` after a person has said so.
+    ``gate`` is ``open``, ``closed``, or ``by-hand``: open only for ``arming_ms`` after a person has
+    said so.
     """
 
-    is_open: bool = False
-    by_hand: bool = False
+    gate: str = "closed"
     max_age_ms: int = 5_000
     readback_ms: int = 2_000
     arming_ms: int = 600_000
     allow: tuple[Permission, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything ever passes."""
+        return self.gate != "closed"
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person must open it first."""
+        return self.gate == "by-hand"
 
 
 CLOSED = Commands()
