@@ -125,7 +125,7 @@ class Status:
     reloaded_ms: int
     links: tuple[LinkStatus, ...]
     destinations: tuple[DestinationStatus, ...]
-    commands: CommandsStatus
+    commands: CommandsStatus = CommandsStatus(gate="closed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

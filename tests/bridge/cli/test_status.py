@@ -10,7 +10,14 @@ from rich.console import Console
 from bridge.cli.gateway_at import folder_of
 from bridge.cli.lights import Light, ago, bar, size
 from bridge.cli.status import light_of_device, show_status
-from bridge.control.words import DestinationStatus, DeviceStatus, LinkStatus, OutboxStatus, Status
+from bridge.control.words import (
+    CommandsStatus,
+    DestinationStatus,
+    DeviceStatus,
+    LinkStatus,
+    OutboxStatus,
+    Status,
+)
 from bridge.outbox.words import Ledger
 
 NOW = 1_795_768_643_220
@@ -40,6 +47,29 @@ def shown(status: Status, *, width: int = 80, everything: bool = False) -> str:
     console = Console(file=io.StringIO(), width=width, highlight=False)
     show_status(status, console, everything=everything)
     return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("commands", "line"),
+    [
+        (CommandsStatus(gate="open", accepted=3), "● commands  open  3 carried out"),
+        (
+            CommandsStatus(gate="by-hand", open_ms=240_000, denied=1, last_denial="Pump/On: type"),
+            "● commands  open for 4 min  0 carried out  1 refused",
+        ),
+        (CommandsStatus(gate="by-hand", shut="it is not"), "◐ commands  it is not"),
+        (CommandsStatus(gate="open", trouble="disk full"), "○ commands  none is carried out"),
+    ],
+)
+def test_the_gate_for_commands(commands: CommandsStatus, line: str) -> None:
+    lines = shown(replace(STATUS, commands=commands)).splitlines()
+    place = next(n for n, text in enumerate(lines) if "commands" in text)
+    assert lines[place].startswith(line)
+    assert ("last refused: Pump/On: type" in lines[place + 1]) == bool(commands.denied)
+
+
+def test_a_closed_gate_takes_no_line() -> None:
+    assert "commands" not in shown(STATUS)
 
 
 def test_every_part_has_its_light_and_trouble_its_remedy() -> None:

@@ -1,6 +1,7 @@
 """The control socket: who may talk, what is answered, and that nothing sent to it hurts."""
 
 import asyncio
+import getpass
 import json
 import os
 import socket
@@ -28,7 +29,8 @@ async def tell(_request: Mapping[str, Any]) -> object:
 
 
 async def echo(request: Mapping[str, Any]) -> object:
-    return dict(request)
+    assert request["by"] == getpass.getuser()  # whatever the request says
+    return {key: value for key, value in request.items() if key != "by"}
 
 
 async def refuse(_request: Mapping[str, Any]) -> object:
@@ -66,7 +68,7 @@ def raw(folder: Path, *lines: bytes) -> list[dict[str, Any]]:
 async def test_an_answer_comes_back_as_what_it_was(tmp_path: Path) -> None:
     async with serving(tmp_path, ANSWERS):
         assert await asked(tmp_path, "outbox", dict[str, OutboxStatus]) == {"scada": BOX}
-        assert await asked(tmp_path, "echo", word="Öl \ud800") is not None
+        assert await asked(tmp_path, "echo", word="Öl \ud800", by="somebody") is not None
 
 
 async def test_a_refusal_comes_with_reason_remedy_and_more(tmp_path: Path) -> None:
