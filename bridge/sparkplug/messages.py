@@ -162,3 +162,8 @@ def read_payload(data: bytes) -> Any:
         return Payload.FromString(data)
     except (message.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def as_text(text: str | bytes) -> str:
+    """A text field of a message: the runtime gives bytes where it is no UTF-8."""
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.sparkplug.messages import as_text
 from bridge.sparkplug.topics import QUALITY, Verb
 
 Broken = tuple[str, str]
@@ -33,6 +34,9 @@ _METRIC_TIME = "tck-id-payloads-name-birth-data-requirement"  # in spite of its 
 _NAMELESS = "tck-id-payloads-name-requirement"
 _NAMING = "tck-id-payloads-alias-data-cmd-requirement"
 _VALUE = "unmarked-metric-value-oneof"
+_MOMENT = "tck-id-payloads-metric-timestamp-in-UTC"
+_TYPED = "tck-id-payloads-metric-datatype-not-req"
+_FIRST_MS = 100_000_000_000  # of 1973 in milliseconds, of the year 5138 in seconds
 _BIRTH_VALUE = {
     Verb.NBIRTH: "tck-id-operational-behavior-data-publish-nbirth-values",
     Verb.DBIRTH: "tck-id-operational-behavior-data-publish-dbirth-values",
@@ -66,15 +70,17 @@ class Birth:
     by_alias: dict[int, Known] = field(default_factory=dict)
 
 
-def as_text(text: str | bytes) -> str:
-    """A text field of a message: the runtime gives bytes where it is no UTF-8."""
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-
-
 def judge_birth(
-    births: dict[str | None, Birth], device: str | None, payload: Any, verb: Verb
+    births: dict[str | None, Birth],
+    device: str | None,
+    payload: Any,
+    verb: Verb,
+    latest_ms: int,
 ) -> Iterable[Broken]:
-    """The metrics of a birth, which becomes ``births[device]``; None stands for the node itself."""
+    """The metrics of a birth, which becomes ``births[device]``; None stands for the node itself.
+
+    No metric may be of a time after ``latest_ms``.
+    """
     birth = births[device] = Birth()
     elsewhere = {
         alias for other, known in births.items() if other != device for alias in known.by_alias
@@ -82,6 +88,7 @@ def judge_birth(
     folded: dict[str, str] = {}
     for metric in payload.metrics:
         yield from _birth_metric(metric, verb)
+        yield from _moment(metric, latest_ms)
         name = as_text(metric.name)
         alias = metric.alias if metric.HasField("alias") else None
         if not metric.HasField("name"):
@@ -124,6 +131,12 @@ def _birth_metric(metric: Any, verb: Verb) -> Iterable[Broken]:
     yield from _properties(metric, name, born=True)
 
 
+def _moment(metric: Any, latest_ms: int) -> Iterable[Broken]:
+    """A metric's time: milliseconds since 1970 and not of the future."""
+    if metric.timestamp > latest_ms or 0 < metric.timestamp < _FIRST_MS:
+        yield _MOMENT, f"{as_text(metric.name) or metric.alias} is of {metric.timestamp} ms"
+
+
 def _value_field(metric: Any, name: str, datatype: int) -> Iterable[Broken]:
     seen = metric.WhichOneof("value")
     if metric.is_null:
@@ -152,6 +165,9 @@ def _properties(metric: Any, name: str, *, born: bool) -> Iterable[Broken]:
                 "tck-id-payloads-metric-propertyvalue-type-value",
                 f"{name}: property {as_text(key)} has type {value.type}",
             )
+        if (value.WhichOneof("value") is None) is not value.is_null:
+            what = "a value and null" if value.is_null else "neither value nor null"
+            yield "unmarked-property-value-oneof", f"{name}: property {as_text(key)} has {what}"
         if born and not value.HasField("type"):
             yield (
                 "tck-id-payloads-metric-propertyvalue-type-req",
@@ -172,7 +188,7 @@ def _quality(value: Any, name: str) -> Iterable[Broken]:
         )
 
 
-def judge_values(birth: Birth, payload: Any, verb: Verb) -> list[Broken]:
+def judge_values(birth: Birth, payload: Any, verb: Verb, latest_ms: int) -> list[Broken]:
     """The metrics of an NDATA or DDATA; a list, because this runs for each value."""
     found: list[Broken] = []
     for metric in payload.metrics:
@@ -188,7 +204,11 @@ def judge_values(birth: Birth, payload: Any, verb: Verb) -> list[Broken]:
             found += _properties(metric, known.name, born=False)
         if seen == "string_value" and isinstance(metric.string_value, bytes):
             found.append((_TEXT, f"the text of {known.name} is no UTF-8"))
+        if metric.HasField("datatype"):
+            found.append((_TYPED, f"{known.name} with its datatype, which the birth told"))
         time_ms = metric.timestamp
+        if time_ms > latest_ms or 0 < time_ms < _FIRST_MS:
+            found += _moment(metric, latest_ms)
         if not metric.HasField("timestamp"):
             found.append((_METRIC_TIME, f"{known.name} has no timestamp"))
         elif not metric.is_historical:

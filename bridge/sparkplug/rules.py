@@ -14,8 +14,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.sparkplug.messages import read_payload
-from bridge.sparkplug.metric_rules import Birth, Broken, as_text, judge_birth, judge_values
+from bridge.sparkplug.messages import as_text, read_payload
+from bridge.sparkplug.metric_rules import Birth, Broken, judge_birth, judge_values
+from bridge.sparkplug.synonyms import ids_of
+from bridge.sparkplug.template_rules import (
+    Definition,
+    definitions_of,
+    judge_dataset,
+    judge_template,
+)
 from bridge.sparkplug.topics import (
     BD_SEQ,
     NAMESPACE,
@@ -27,6 +34,9 @@ from bridge.sparkplug.topics import (
 )
 
 _INT64, _BOOLEAN = 4, 11
+_OLD_NAMESPACE = "spAv1.0"
+_CLOCK_MS = 60_000  # between two clocks, the way included
+_EMPTY = {Verb.NDATA: "tck-id-topics-ndata-payload", Verb.DDATA: "tck-id-topics-ddata-payload"}
 _COMMANDS = frozenset({Verb.NCMD, Verb.DCMD})
 _PAYLOAD_IDS = {
     Verb.NBIRTH: "tck-id-message-flow-edge-node-birth-publish-nbirth-payload",
@@ -75,6 +85,12 @@ class Violation:
     what: str
     topic: str
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids by which the standard says this rule, the one that is told first."""
+        verb = self.topic.split("/")[2:3] or [""]
+        return ids_of(self.tck_id, verb[0])
+
 
 @dataclass(slots=True)
 class _Node:
@@ -85,6 +101,8 @@ class _Node:
     next_seq: int = 1
     last_bd_seq: int | None = None
     births: dict[str | None, Birth] = field(default_factory=dict)
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    expected: set[str] = field(default_factory=set)  # devices to be born before any data
     gone: set[str] = field(default_factory=set)
     past: set[int] = field(default_factory=set)
 
@@ -99,6 +117,7 @@ class Grader:
     def __init__(self, *, complete: bool = False) -> None:
         self._complete = complete
         self._nodes: dict[tuple[str, str], _Node] = {}
+        self._spellings: dict[str, str] = {}
 
     def feed(self, packet: Packet, payload: Any = None) -> list[Violation]:
         """What is wrong with the packet; ``payload`` is its message, if it is parsed already."""
@@ -110,30 +129,47 @@ class Grader:
         if topic.verb in _COMMANDS:
             return []
         found: list[Broken] = [*_ids(topic), *_delivery(topic.verb, packet)]
+        found += self._spelling(topic)
         if payload is None:
             payload = read_payload(packet.payload)
         if payload is None:
             tck_id = _PAYLOAD_IDS.get(topic.verb, "own-payload-is-sparkplug")
             found.append((tck_id, f"{len(packet.payload)} bytes that are no Sparkplug payload"))
         else:
-            found += self._message(topic, payload)
+            found += self._message(topic, payload, packet.time_ms)
         return [Violation(tck_id, what, packet.topic) for tck_id, what in found]
 
     def gap(self) -> None:
         """Say that packets may have been missed: the subscriber's own connection was lost."""
         self._nodes.clear()
 
-    def _message(self, topic: Topic, payload: Any) -> Iterable[Broken]:
+    def _spelling(self, topic: Topic) -> Iterable[Broken]:
+        """Ids that differ only by case: of nodes anywhere, of devices at one node."""
+        for text in (f"{topic.group}/{topic.node}", f"{topic.group}/{topic.node}/{topic.device}"):
+            twin = self._spellings.setdefault(text.casefold(), text)
+            if twin != text:
+                yield (
+                    "tck-id-case-sensitivity-sparkplug-ids",
+                    f"{text} differs from {twin} only by case",
+                )
+                return
+
+    def _message(self, topic: Topic, payload: Any, now_ms: int) -> Iterable[Broken]:
         key = (topic.group, topic.node)
         if topic.verb is Verb.NDEATH:
             yield from self._node_death(key, payload)
             return
         if not payload.HasField("timestamp"):
             yield _TIMES[topic.verb], "the payload has no timestamp"
+        elif abs(payload.timestamp - now_ms) > _CLOCK_MS:
+            yield (
+                "tck-id-payloads-timestamp-in-UTC",
+                f"timestamp {payload.timestamp}, received at {now_ms}",
+            )
         if not payload.HasField("seq"):
             yield "tck-id-payloads-sequence-num-always-included", "the payload has no seq"
         if topic.verb is Verb.NBIRTH:
-            yield from self._node_birth(key, payload)
+            yield from self._node_birth(key, payload, now_ms)
             return
         node = self._nodes.get(key)
         if node is None or not node.alive:
@@ -142,16 +178,20 @@ class Grader:
             return
         if payload.HasField("seq"):
             yield from _sequence(node, payload.seq)
-        yield from _of_device(node, topic, payload)
+        yield from _of_device(node, topic, payload, now_ms)
 
-    def _node_birth(self, key: tuple[str, str], payload: Any) -> Iterable[Broken]:
+    def _node_birth(self, key: tuple[str, str], payload: Any, now_ms: int) -> Iterable[Broken]:
         if payload.seq != 0:
             yield "tck-id-topics-nbirth-seq-num", f"seq {payload.seq}, 0 is due"
         before = self._nodes.get(key)
         node = self._nodes[key] = _Node(None, next_seq=(payload.seq + 1) % 256)
         if before is not None:
             node.past = before.past
-        yield from judge_birth(node.births, None, payload, Verb.NBIRTH)
+            if before.alive:
+                node.expected = {device for device in before.births if device is not None}
+        node.definitions = definitions_of(payload)
+        yield from judge_birth(node.births, None, payload, Verb.NBIRTH, now_ms + _CLOCK_MS)
+        yield from _composed(node, payload, Verb.NBIRTH)
         metrics = {as_text(metric.name): metric for metric in payload.metrics}
         yield from _rebirth_metric(metrics.get(REBIRTH))
         yield from _bd_seq_of_birth(node, before, metrics.get(BD_SEQ))
@@ -188,6 +228,8 @@ class Grader:
 def _odd_topic(text: str) -> Iterable[Broken]:
     """What is wrong with a topic that is none of an edge node or device."""
     levels = text.split("/")
+    if levels[0] == _OLD_NAMESPACE:
+        yield "tck-id-topic-structure-namespace-a", f"{_OLD_NAMESPACE} is of Sparkplug A"
     if levels[0] != NAMESPACE or levels[1:2] == ["STATE"]:
         return
     verb = Verb.__members__.get(levels[2]) if len(levels) > 2 else None
@@ -238,25 +280,59 @@ def _sequence(node: _Node, seq: int) -> Iterable[Broken]:
         yield "tck-id-payloads-sequence-num-incrementing", f"seq {seq}, {expected} is due"
 
 
-def _of_device(node: _Node, topic: Topic, payload: Any) -> Iterable[Broken]:
+def _of_device(node: _Node, topic: Topic, payload: Any, now_ms: int) -> Iterable[Broken]:
     """A message of a node that is born, other than its birth and death."""
     device = topic.device
     if topic.verb is Verb.DBIRTH:
         assert device is not None
         node.gone.discard(device)
-        yield from judge_birth(node.births, device, payload, topic.verb)
+        node.expected.discard(device)
+        if device in node.births:
+            yield (
+                "tck-id-topic-structure-namespace-unique-device-id",
+                "DBIRTH of a device that is born already: DDEATH first",
+            )
+        yield from judge_birth(node.births, device, payload, topic.verb, now_ms + _CLOCK_MS)
+        yield from _composed(node, payload, topic.verb)
         return
     if topic.verb is Verb.DDEATH:
         assert device is not None
         node.births.pop(device, None)
+        node.expected.discard(device)
         node.gone.add(device)
         return
+    waiting = node.expected - {device}
+    node.expected = set()
+    if not payload.metrics:
+        yield _EMPTY[topic.verb], f"{topic.verb} without metrics"
     birth = node.births.get(device)
     if birth is None:
         state = "dead" if device in node.gone else "not born"
         yield "tck-id-payloads-ddata-order", f"DDATA of a device that is {state}"
         return
-    yield from judge_values(birth, payload, topic.verb)
+    if waiting:
+        yield "tck-id-payloads-dbirth-order", f"{topic.verb} before the DBIRTH of {min(waiting)}"
+    yield from judge_values(birth, payload, topic.verb, now_ms + _CLOCK_MS)
+    yield from _composed(node, payload, topic.verb)
+
+
+def _composed(node: _Node, payload: Any, verb: Verb) -> Iterable[Broken]:
+    """The DataSets and Templates of a message."""
+    kinds = [metric.WhichOneof("value") for metric in payload.metrics]
+    if "dataset_value" not in kinds and "template_value" not in kinds:
+        return
+    referred = {
+        as_text(metric.template_value.template_ref)
+        for metric, kind in zip(payload.metrics, kinds, strict=True)
+        if kind == "template_value" and not metric.template_value.is_definition
+    }
+    for metric, kind in zip(payload.metrics, kinds, strict=True):
+        name = as_text(metric.name) or f"alias {metric.alias}"
+        if kind == "dataset_value":
+            yield from judge_dataset(metric.dataset_value, name)
+        elif kind == "template_value":
+            template = metric.template_value
+            yield from judge_template(template, name, verb, node.definitions, referred)
 
 
 def _rebirth_metric(metric: Any) -> Iterable[Broken]:

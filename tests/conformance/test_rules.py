@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.sparkplug import metric_rules, rules
+from bridge.sparkplug import metric_rules, rules, template_rules
 from bridge.sparkplug.messages import Payload
 from bridge.sparkplug.rules import Grader, Packet
 
 NODE, DEVICE = "spBv1.0/Plant A/{}/gw", "spBv1.0/Plant A/{}/gw/Boiler"
 T = 1_795_000_000_000
-IDS = frozenset((Path(__file__).parent / "requirement_ids.txt").read_text(encoding="utf-8").split())
+REQUIREMENTS = Path(__file__).parent / "requirements.csv"
+IDS = frozenset(line.partition(",")[0] for line in REQUIREMENTS.read_text().splitlines()[1:])
 
 
 class Sent:
@@ -36,6 +37,12 @@ def nbirth(bd_seq):
     payload.metrics.add(name="bdSeq", timestamp=T, datatype=4, long_value=bd_seq)
     payload.metrics.add(name="Node Control/Rebirth", timestamp=T, datatype=11, boolean_value=False)
     payload.metrics.add(name="Load", alias=1, timestamp=T, datatype=10, double_value=0.5)
+    kind = payload.metrics.add(name="_types_/Pump", timestamp=T, datatype=19).template_value
+    kind.is_definition = True
+    kind.version = "1"
+    kind.metrics.add(name="Speed", timestamp=T, datatype=10, is_null=True)
+    kind.metrics.add(name="Fault", timestamp=T, datatype=11, is_null=True)
+    kind.parameters.add(name="max", type=10, double_value=1480)
     return Sent(NODE.format("NBIRTH"), payload)
 
 
@@ -47,6 +54,19 @@ def dbirth(seq):
         level.properties.values.add(type=3, int_value=192)
     payload.metrics.add(name="Count", alias=3, timestamp=T, datatype=7, int_value=9)
     payload.metrics.add(name="Note", alias=4, timestamp=T, datatype=12, is_null=True)
+    pump = payload.metrics.add(name="P1", alias=5, timestamp=T, datatype=19).template_value
+    pump.is_definition = False
+    pump.template_ref = "_types_/Pump"
+    pump.metrics.add(name="Speed", timestamp=T, datatype=10, double_value=900)
+    pump.metrics.add(name="Fault", timestamp=T, datatype=11, boolean_value=False)
+    pump.parameters.add(name="max", type=10, double_value=2950)
+    table = payload.metrics.add(name="Batch", alias=6, timestamp=T, datatype=16).dataset_value
+    table.num_of_columns = 2
+    table.columns.extend(["step", "name"])
+    table.types.extend([3, 12])
+    row = table.rows.add()
+    row.elements.add(int_value=1)
+    row.elements.add(string_value="fill")
     return Sent(DEVICE.format("DBIRTH"), payload)
 
 
@@ -58,6 +78,10 @@ def ddata(seq, after_ms):
     payload.metrics.add(alias=3, timestamp=T + after_ms, int_value=4_000_000_000)
     payload.metrics.add(alias=4, timestamp=T + after_ms, string_value="höher")
     payload.metrics.add(alias=3, timestamp=T - 60_000, is_historical=True, int_value=1)
+    pump = payload.metrics.add(alias=5, timestamp=T + after_ms).template_value
+    pump.is_definition = False
+    pump.template_ref = "_types_/Pump"
+    pump.metrics.add(name="Speed", timestamp=T, double_value=901)
     return Sent(DEVICE.format("DDATA"), payload)
 
 
@@ -114,9 +138,26 @@ def nbirth_with_seq(t):
     t[DDEATH].payload.seq += 100
 
 
-@breaks("tck-id-payloads-sequence-num-always-included")
-def no_seq(t):
-    t[DDEATH].payload.ClearField("seq")
+def register_seq(name, index):
+    def missing(t):
+        t[index].payload.ClearField("seq")
+        if index == NBIRTH:
+            return
+        for later in range(index + 1, NDEATH):
+            t[later].payload.seq -= 1
+
+    def jumps(t):
+        for later in range(index, NDEATH):
+            t[later].payload.seq += 7
+
+    BROKEN[f"{name}_without_seq"] = ("tck-id-payloads-sequence-num-always-included", missing)
+    if index != NBIRTH:
+        BROKEN[f"{name}_with_another_seq"] = ("tck-id-payloads-sequence-num-incrementing", jumps)
+
+
+for number, kind in enumerate(["nbirth", "dbirth", "ndata", "ddata"]):
+    register_seq(kind, number)
+register_seq("ddeath", DDEATH)
 
 
 @breaks("tck-id-payloads-sequence-num-incrementing")
@@ -442,6 +483,16 @@ def property_of_unknown_type(t):
     t[DBIRTH].metric(0).properties.values[1].type = 99
 
 
+@breaks("unmarked-property-value-oneof")
+def property_of_nothing(t):
+    t[DBIRTH].metric(0).properties.values[1].ClearField("int_value")
+
+
+@breaks("unmarked-property-value-oneof")
+def property_of_something_and_null(t):
+    t[DBIRTH].metric(0).properties.values[1].is_null = True
+
+
 @breaks("tck-id-payloads-propertyset-quality-value-type")
 def quality_as_int64(t):
     t[DBIRTH].metric(0).properties.values[0].type = 4
@@ -528,6 +579,220 @@ def time_of_the_node_goes_back(t):
     t[NDATA].metric(0).timestamp = T - 1
 
 
+# --- what was born when, and whose ids ------------------------------------------------------------
+
+
+@breaks("tck-id-topic-structure-namespace-unique-device-id")
+def a_device_is_born_twice(t):
+    t[DDATA_2] = dbirth(4)
+
+
+@breaks("tck-id-payloads-dbirth-order")
+def data_between_the_births_of_a_rebirth(t):
+    t.insert(REBIRTH + 1, ndata(1, 25))
+    for later in t[REBIRTH + 2 :]:
+        later.payload.seq += 1
+
+
+@breaks("tck-id-case-sensitivity-sparkplug-ids")
+def a_node_that_differs_by_case(t):
+    other = nbirth(0)
+    other.topic = other.topic.replace("gw", "GW")
+    t.append(other)
+
+
+@breaks("tck-id-case-sensitivity-sparkplug-ids")
+def a_device_that_differs_by_case(t):
+    other = dbirth(3)
+    other.topic = other.topic.replace("Boiler", "boiler")
+    for metric in other.payload.metrics:
+        metric.ClearField("alias")
+    t.append(other)
+
+
+@breaks("tck-id-topic-structure-namespace-a")
+def sparkplug_a(t):
+    t.append(Sent("spAv1.0/Plant A/NDATA/gw", Payload()))
+
+
+@breaks("tck-id-topics-ndata-payload")
+def ndata_of_nothing(t):
+    del t[NDATA].payload.metrics[:]
+
+
+@breaks("tck-id-topics-ddata-payload")
+def ddata_of_nothing(t):
+    del t[DDATA].payload.metrics[:]
+
+
+def register_topics():
+    for verb in ("NBIRTH", "NDATA", "NDEATH", "DBIRTH", "DDATA", "DDEATH"):
+        of_device = verb[0] == "D"
+        form = NODE if of_device else DEVICE
+        which = "associated" if of_device else "non-associated"
+        tck_id = f"tck-id-topic-structure-namespace-device-id-{which}-message-types"
+
+        def change(t, form=form, verb=verb):
+            t.append(Sent(form.format(verb), Payload(timestamp=T)))
+
+        BROKEN[f"{verb}_with_the_topic_of_the_other_kind"] = (tck_id, change)
+
+
+register_topics()
+
+
+# --- times ----------------------------------------------------------------------------------------
+
+
+@breaks("tck-id-payloads-timestamp-in-UTC")
+def a_payload_of_the_future(t):
+    t[NDATA].payload.timestamp = T + 61_000
+
+
+@breaks("tck-id-payloads-timestamp-in-UTC")
+def a_payload_in_seconds(t):
+    t[NDATA].payload.timestamp = T // 1000
+
+
+@breaks("tck-id-payloads-metric-timestamp-in-UTC")
+def a_metric_of_the_future(t):
+    t[DDATA_2].metric(0).timestamp = T + 3_600_000
+
+
+@breaks("tck-id-payloads-metric-timestamp-in-UTC")
+def a_born_metric_of_the_future(t):
+    t[REBIRTH + 1].metric(TABLE).timestamp = T + 3_600_000
+
+
+@breaks("tck-id-payloads-metric-timestamp-in-UTC")
+def a_metric_in_seconds(t):
+    t[DDATA].metric(3).timestamp = T // 1000
+
+
+@breaks("tck-id-payloads-metric-datatype-not-req")
+def data_with_its_type(t):
+    t[DDATA].metric(0).datatype = 9
+
+
+# --- DataSets and Templates -----------------------------------------------------------------------
+
+TABLE, PUMP, KIND = 4, 3, 3
+
+
+def table(t):
+    return t[DBIRTH].metric(TABLE).dataset_value
+
+
+def pump(t):
+    return t[DBIRTH].metric(PUMP).template_value
+
+
+def kind_of(t):
+    return t[NBIRTH].metric(KIND).template_value
+
+
+@breaks("tck-id-payloads-dataset-parameter-type-req")
+def dataset_without_types(t):
+    del table(t).types[:]
+
+
+@breaks("tck-id-payloads-dataset-column-num-headers")
+def dataset_with_a_type_less(t):
+    del table(t).types[1:]
+
+
+@breaks("tck-id-payloads-dataset-types-value")
+def dataset_of_datasets(t):
+    table(t).types[0] = 16
+
+
+@breaks("own-dataset-num-of-columns")
+def dataset_that_cannot_count(t):
+    table(t).num_of_columns = 3
+
+
+@breaks("tck-id-payloads-template-is-definition")
+def template_that_does_not_say_what_it_is(t):
+    pump(t).ClearField("is_definition")
+
+
+@breaks("tck-id-payloads-template-definition-nbirth-only")
+def definition_in_a_device(t):
+    pump(t).is_definition = True
+    pump(t).ClearField("template_ref")
+
+
+@breaks("tck-id-payloads-template-definition-ref")
+def definition_with_a_reference(t):
+    other = t[NBIRTH].payload.metrics.add(name="_types_/X", timestamp=T, datatype=19)
+    other.template_value.is_definition = True
+    other.template_value.template_ref = "_types_/Pump"
+
+
+@breaks("tck-id-payloads-template-definition-is-definition")
+def definition_that_denies_it(t):
+    kind_of(t).is_definition = False
+    pump = t[NBIRTH].payload.metrics.add(name="P0", timestamp=T, datatype=19).template_value
+    pump.CopyFrom(dbirth(1).metric(PUMP).template_value)
+
+
+@breaks("tck-id-payloads-template-instance-is-definition")
+def instance_that_says_it_defines(t):
+    pump(t).is_definition = True
+
+
+@breaks("tck-id-payloads-template-instance-ref")
+def instance_of_nothing(t):
+    pump(t).ClearField("template_ref")
+
+
+@breaks("tck-id-payloads-template-definition-nbirth")
+def instance_of_what_nobody_defined(t):
+    pump(t).template_ref = "_types_/Valve"
+
+
+@breaks("tck-id-payloads-template-instance-members")
+def instance_with_a_member_of_its_own(t):
+    pump(t).metrics.add(name="Power", timestamp=T, datatype=10, double_value=1)
+
+
+@breaks("tck-id-payloads-template-instance-members-birth")
+def born_instance_without_a_member(t):
+    del pump(t).metrics[1]
+
+
+@breaks("tck-id-payloads-template-definition-parameters")
+def instance_with_a_parameter_of_its_own(t):
+    pump(t).parameters.add(name="min", type=10, double_value=1)
+
+
+@breaks("tck-id-payloads-template-parameter-name-required")
+def parameter_without_a_name(t):
+    kind_of(t).parameters.add(type=10, double_value=1)
+
+
+@breaks("tck-id-payloads-template-parameter-name-type")
+def parameter_with_a_latin_1_name(t):
+    kind_of(t).parameters.add(name="hö", type=10, double_value=1)
+    t[NBIRTH].raw = t[NBIRTH].payload.SerializeToString().replace("hö".encode(), b"h\xf6o")
+
+
+@breaks("tck-id-payloads-template-parameter-type-req")
+def parameter_without_a_type(t):
+    kind_of(t).parameters[0].ClearField("type")
+
+
+@breaks("tck-id-payloads-template-parameter-type-value")
+def parameter_that_is_a_dataset(t):
+    kind_of(t).parameters[0].type = 16
+
+
+@breaks("tck-id-payloads-template-version")
+def version_in_latin_1(t):
+    kind_of(t).version = "vö"
+    t[NBIRTH].raw = t[NBIRTH].payload.SerializeToString().replace("vö".encode(), b"v\xf6o")
+
+
 def test_the_clean_trace_is_clean():
     assert graded(trace()) == []
     assert graded(trace(), complete=True) == []
@@ -540,12 +805,16 @@ def test_one_change_breaks_one_rule(name):
     change(sent)
     found = graded(sent)
     assert {violation.tck_id for violation in found} == {tck_id}, found
+    assert all(tck_id in violation.ids for violation in found)
     assert all(violation.what and violation.topic for violation in found)
 
 
 def ids_in_source():
-    source = Path(rules.__file__).read_text() + Path(metric_rules.__file__).read_text()
-    return set(re.findall(r'"((?:tck-id|unmarked|own)-[\w-]+)"', source))
+    modules = (rules, metric_rules, template_rules)
+    source = "".join(Path(module.__file__).read_text() for module in modules)
+    source = source.replace('f"{_TEMPLATE}', '"tck-id-payloads-template')
+    found = set(re.findall(r'"((?:tck-id|unmarked|own)-[\w-]+)"', source))
+    return found - {"tck-id-payloads-template"}
 
 
 def test_each_rule_has_a_broken_trace():
