@@ -56,6 +56,6 @@ needs-%:
 	@$(ENVIRONMENT) dev
 	@touch .venv/.ready $@
 
-.venv-witness/.ready: tests/witness/requirements.txt $(ENVIRONMENT)
+.venv-witness/.ready: tests/witness/requirements.txt $(wildcard tests/witness/node/*) $(ENVIRONMENT)
 	@$(ENVIRONMENT) witness
 	@touch $@

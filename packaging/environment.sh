@@ -4,7 +4,8 @@
 #   environment.sh system NAME...   what must exist: python, mosquitto, strace
 #   environment.sh venv             .venv with the product and the demo's broker
 #   environment.sh dev              the same, and what tests and linters need
-#   environment.sh witness          .venv-witness: independent Sparkplug decoders, apart from ours
+#   environment.sh witness          .venv-witness: independent Sparkplug decoders and a broker,
+#                                   apart from ours
 #
 # As root, or with sudo that asks no password, it installs what is missing and says so; otherwise it
 # prints the one line to type, and ends with 2.
@@ -104,6 +105,11 @@ witness)
     make_venv .venv-witness
     say "installing independent decoders into .venv-witness"
     .venv-witness/bin/python -m pip install --quiet -r tests/witness/requirements.txt
+    # Node.js comes as a wheel, because that of Debian 12 is too old for what runs on it here.
+    rm -rf .venv-witness/node
+    cp -R tests/witness/node .venv-witness/node
+    PATH="$PWD/.venv-witness/bin:$PATH" \
+        npm ci --prefix .venv-witness/node --ignore-scripts --no-audit --no-fund --silent
     ;;
 *)
     stop "environment.sh: system | venv | dev | witness"

@@ -77,6 +77,7 @@ SIMULATORS_MAY_IMPORT = (
     "bridge.sparkplug.topics",
     "bridge.sparkplug.messages",
     "bridge.sparkplug.rules",
+    "bridge.sparkplug.session_rules",
 )
 
 

@@ -1,6 +1,6 @@
 """MQTT transport: connect, subscribe, publish, fence. The door to aiomqtt."""
 
-from bridge.mqtt.connection import Connection, OnMessage
+from bridge.mqtt.connection import Connection, OnMessage, Version
 from bridge.mqtt.errors import ConnectionLost, ConnectionRefused, SubscriptionRefused
 from bridge.mqtt.server import Server, Will
 
@@ -11,5 +11,6 @@ __all__ = [
     "OnMessage",
     "Server",
     "SubscriptionRefused",
+    "Version",
     "Will",
 ]

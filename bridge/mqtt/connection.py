@@ -1,4 +1,4 @@
-"""One MQTT 3.1.1 connection, from CONNECT to its end, and never a second one.
+"""One MQTT connection (3.1.1 or 5), from CONNECT to its end, and never a second one.
 
 A new connection is a new object with a new client inside, so that nothing of an old one can be
 sent again: neither its will nor its messages. Whoever wants to be connected again opens again.
@@ -21,18 +21,20 @@ import ssl
 import struct
 import termios
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Literal, Self, TypeVar
 
 import aiomqtt
 import paho.mqtt.client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from bridge.mqtt.errors import (
-    CLIENT_ID_REMEDY,
     ConnectionLost,
     ConnectionRefused,
     SubscriptionRefused,
 )
+from bridge.mqtt.reasons import closed_words
 from bridge.mqtt.server import Server, Will
 from drivers.mqtt.failures import TlsComplaint, connect_words
 from drivers.mqtt.wire import Wire
@@ -43,6 +45,16 @@ OnMessage = Callable[[str, bytes, bool], None]
 
 FENCE_FILTER = "tagbridge/fence"
 """Never subscribed, so that unsubscribing changes nothing."""
+
+Version = Literal["mqtt-3.1.1", "mqtt-5"]
+
+# tck-id-principles-persistence-clean-session-311, -50: with every CONNECT, and nothing kept after
+# it (a session expiry that is left out is 0).
+_CLEAN: Mapping[Version, Mapping[str, Any]] = {
+    "mqtt-3.1.1": {"protocol": aiomqtt.ProtocolVersion.V311, "clean_session": True},
+    "mqtt-5": {"protocol": aiomqtt.ProtocolVersion.V5, "clean_start": True},
+}
+_WITH_WILL = ReasonCode(PacketTypes.DISCONNECT, identifier=4)
 
 T = TypeVar("T")
 
@@ -66,6 +78,7 @@ class Connection:
         login: tuple[str, str] | None,
         tls: ssl.SSLContext | None,
         on_message: OnMessage,
+        version: Version,
     ) -> None:
         """Prepare; use `open`."""
         assert server.tls is (tls is not None), "never plain where TLS is meant"
@@ -79,9 +92,8 @@ class Connection:
             username=login[0] if login else None,
             password=login[1] if login else None,
             will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
-            clean_session=True,
             keepalive=keep_alive_s,
-            protocol=aiomqtt.ProtocolVersion.V311,
+            **_CLEAN[version],
             tls_context=tls,
             timeout=math.inf,  # the wire's silence rule bounds every wait
             logger=_SILENT,
@@ -92,6 +104,9 @@ class Connection:
         client.on_message = self._received
         client.on_unsubscribe = self._fence_answered
         client.on_disconnect = self._disconnected
+        self._version = version
+        self.largest_packet: int | None = None
+        """Bytes of the largest packet that the broker takes, if it has said so (MQTT 5)."""
         self._paho = client
         self._publish = client.publish
         self._fences: deque[tuple[int, asyncio.Future[None] | None]] = deque()
@@ -113,6 +128,7 @@ class Connection:
         tls: Tls | None = None,
         on_message: OnMessage,
         timeout_s: float,
+        version: Version = "mqtt-3.1.1",
     ) -> Self:
         """Connect with a clean session; return when the broker has accepted.
 
@@ -135,6 +151,7 @@ class Connection:
             login=login,
             tls=context,
             on_message=on_message,
+            version=version,
         )
         try:
             async with asyncio.timeout(timeout_s):
@@ -161,6 +178,7 @@ class Connection:
                 refusal.append(code)
                 self._lost("refused")
             elif forward is not None:
+                self._agreed(rest[0] if rest else None)
                 forward(client, userdata, flags, code, *rest)
 
         self._paho.on_connect = on_connect
@@ -177,6 +195,13 @@ class Connection:
             raise ConnectionRefused(refusal[0].value, str(refusal[0]), self.client_id)
         if self._closed.done():
             raise self._error()
+
+    def _agreed(self, properties: Any) -> None:
+        """What a broker of MQTT 5 has said of itself in its CONNACK."""
+        self.largest_packet = getattr(properties, "MaximumPacketSize", None)
+        keep_alive_s = getattr(properties, "ServerKeepAlive", None)
+        if keep_alive_s:
+            self._wire.keep_alive(keep_alive_s)
 
     async def subscribe(self, filters: Sequence[tuple[str, int]]) -> None:
         """Subscribe to filters with their QoS, in one packet; return when the broker granted all.
@@ -259,7 +284,8 @@ class Connection:
                 await self.fence()
                 delivered = True
                 self._wire.linger()
-                self._paho.disconnect()
+                # tck-id-payloads-ndeath-will-message-publisher-disconnect-mqtt50
+                self._paho.disconnect(_WITH_WILL if self._version == "mqtt-5" else None)
                 await asyncio.shield(self._closed)
         except (TimeoutError, ConnectionLost):
             pass
@@ -339,8 +365,7 @@ class Connection:
         self, _client: Any, _userdata: Any, _flags: Any, code: Any, _properties: Any = None
     ) -> None:
         if code.is_failure:
-            closed = ("the broker closed the connection", CLIENT_ID_REMEDY)
-            self._lost(*(self._complaint.words or closed))
+            self._lost(*(self._complaint.words or closed_words(code)))
         else:
             self._lost("disconnected by this side")
 

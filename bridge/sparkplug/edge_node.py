@@ -225,6 +225,7 @@ class EdgeNode:
             tls=self._tls,
             on_message=received,
             timeout_s=_CONNECT_TIMEOUT_S,
+            version=self._destination.protocol,
         )
 
     async def _speak(

@@ -68,6 +68,11 @@ class Wire:
         client.on_socket_register_write = self._want_write
         client.on_socket_unregister_write = self._unwatch_write
 
+    def keep_alive(self, seconds: int) -> None:
+        """The broker wants another keep-alive (MQTT 5)."""
+        self._keep_alive_s = seconds
+        self._tick_s = min(1.0, seconds / 8)
+
     def fileno(self) -> int:
         """The socket's file number, or -1 when it is not open."""
         return self._watched

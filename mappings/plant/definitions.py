@@ -8,6 +8,7 @@ relative to the folder of the plant file. What commands and rules may do stands 
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -82,6 +83,9 @@ class Selection:
     min_interval_ms: int = 0
 
 
+Protocol = Literal["mqtt-3.1.1", "mqtt-5"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationDefinition:
     """Where metrics go: brokers walked in order, one at a time, and an edge node identity.
@@ -98,7 +102,7 @@ class DestinationDefinition:
     login: Login | None = None
     certificate: Certificate | None = None
     tls: Tls = Tls()
-    protocol: str = "mqtt-3.1.1"
+    protocol: Protocol = "mqtt-3.1.1"
     keep_alive_ms: int = 10_000
     client_id: str = ""
     backlog_rate: float | None = None
@@ -130,7 +134,7 @@ class UnsDefinition:
     login: Login | None = None
     certificate: Certificate | None = None
     tls: Tls = Tls()
-    protocol: str = "mqtt-3.1.1"
+    protocol: Protocol = "mqtt-3.1.1"
     keep_alive_ms: int = 10_000
     client_id: str = ""
     qos: tuple[int, int, int] = (0, 1, 2)

@@ -32,7 +32,6 @@ UNDONE = (
     Undone("W809", "destinations.*.sparkplug.templates", "equipment is shown as folders", "udt"),
     Undone("W810", "destinations.*.backlog.order", "live values go first", "oldest-first"),
     Undone("W811", "destinations.*.select", "everything is sent"),
-    Undone("W812", "destinations.*.protocol", "MQTT 3.1.1 is spoken", "mqtt-5"),
     Undone("W813", "outbox.max_age", "values are kept until the outbox is full"),
     Undone("W814", "outbox.when_full", "the oldest values make room", "stop-storing"),
     Undone("W815", "edge_node.diagnostics", "all of its own metrics are shown", "basic"),

@@ -1,4 +1,4 @@
-"""Our payloads as others read them: pysparkplug, and a reader of the wire that knows no schema.
+"""Our payloads as others read them: pysparkplug, npm's sparkplug-payload, a schemaless reader.
 
 What pysparkplug 0.6 cannot read is listed in `UNREADABLE` and asserted too, so that a newer one
 that can read it makes itself known.
@@ -18,11 +18,11 @@ from bridge.sparkplug.payload import (
 from bridge.sparkplug.rules import Grader, Packet
 from bridge.sparkplug.topics import BD_SEQ, REBIRTH
 from mappings.batch import Batch
-from mappings.datatypes import DataType
+from mappings.datatypes import ARRAYS, DataType
 from mappings.quality import BAD, GOOD
 from mappings.tags import Metric
 from tests.support import wire
-from tests.support.witness import pysparkplug_decode
+from tests.support.witness import pysparkplug_decode, sparkplug_payload_decode
 
 T = 1_795_000_000_123
 VALUES = {
@@ -289,3 +289,59 @@ def as_sent(datatype, raw):
         "BOOLEAN": lambda: bool(raw[14]),
     }
     return readers[name]()
+
+
+# What npm's sparkplug-payload 1.0.3 misreads: it wants a UInt32 where Tahu puts it, knows no
+# arrays, and takes types from the message alone, never from a birth.
+MISREAD = {DataType.UINT32: None, **dict.fromkeys(ARRAYS)}
+
+
+def npm_reads(value):
+    """A value as the decoder's JSON has it: 64-bit integers as texts."""
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def test_what_npm_reads_of_a_birth():
+    columns = [*COLUMNS, (DataType.INT8, -1), (DataType.INT16, -2)]
+    births = [
+        encode_birth(
+            [
+                BirthMetric(
+                    name="Größe/m", alias=7, datatype=datatype, value=value, timestamp_ms=T,
+                    properties={
+                        "Quality": (DataType.INT32, GOOD), "engUnit": (DataType.STRING, "°C"),
+                    },
+                )
+            ],
+            timestamp_ms=T, seq=9,
+        )
+        for datatype, value in columns
+    ]  # fmt: skip
+    texts = {DataType.INT64, DataType.UINT64, DataType.DATETIME}
+    for (datatype, value), answer in zip(columns, sparkplug_payload_decode(births), strict=True):
+        payload = answer["payload"]
+        assert (payload["timestamp"], payload["seq"]) == (str(T), "9")
+        [metric] = payload["metrics"]
+        assert (metric["name"], metric["alias"], metric["timestamp"]) == ("Größe/m", "7", str(T))
+        assert metric["properties"] == {
+            "Quality": {"value": GOOD, "type": "Int32"},
+            "engUnit": {"value": "°C", "type": "String"},
+        }
+        wanted = MISREAD.get(datatype, str(value) if datatype in texts else npm_reads(value))
+        assert metric["value"] == wanted, (datatype, metric)
+
+
+def test_npm_reads_no_value_of_data_without_its_type():
+    [answer] = sparkplug_payload_decode([data(3).payload])
+    metrics = answer["payload"]["metrics"]
+    assert [metric["alias"] for metric in metrics] == [str(alias) for alias in ALIASES]
+    assert {metric["value"] for metric in metrics} == {None}
+
+
+def test_npm_reads_a_death():
+    node, device = sparkplug_payload_decode(
+        [encode_node_death(7), encode_device_death(timestamp_ms=T, seq=4)]
+    )
+    [bd_seq] = node["payload"]["metrics"]
+    assert (bd_seq["name"], bd_seq["value"], bd_seq["type"]) == (BD_SEQ, "7", "Int64")
+    assert (device["payload"]["timestamp"], device["payload"]["seq"]) == (str(T), "4")

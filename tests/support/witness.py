@@ -1,5 +1,6 @@
 """Independent decoders, run in environments of their own so that they share nothing with us."""
 
+import base64
 import json
 import subprocess
 from collections.abc import Iterable
@@ -22,6 +23,28 @@ def pysparkplug_decode(packets: Iterable[Packet]) -> list[dict[str, Any]]:
     lines = [json.dumps({"topic": p.topic, "payload": p.payload.hex()}) for p in packets]
     ended = subprocess.run(
         [str(_PYTHON), "-I", str(_DECODER)],
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    answers = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert len(answers) == len(lines), ended.stderr
+    return answers
+
+
+def sparkplug_payload_decode(payloads: Iterable[bytes]) -> list[dict[str, Any]]:
+    """What npm's sparkplug-payload reads in payloads: ``{"payload": …}`` or ``{"error": …}`` each.
+
+    64-bit integers are texts, bytes are hexadecimal.
+    """
+    folder = _PYTHON.parent.parent / "node"
+    assert (folder / "node_modules").exists(), f"{folder} is not there; `make test` makes it"
+    lines = [base64.b64encode(payload).decode() for payload in payloads]
+    ended = subprocess.run(
+        [str(_PYTHON.parent / "node"), str(folder / "sparkplug_decode.js")],
         input="\n".join(lines) + "\n",
         capture_output=True,
         text=True,

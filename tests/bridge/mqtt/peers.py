@@ -1,7 +1,11 @@
 """What the transport's tests share: an inbox, and a connection in one line."""
 
-from bridge.mqtt import Connection, OnMessage, Server, Will
+from contextvars import ContextVar
+
+from bridge.mqtt import Connection, OnMessage, Server, Version, Will
 from tests.support.broker import Mosquitto
+
+VERSION: ContextVar[Version] = ContextVar("version", default="mqtt-3.1.1")
 
 
 class Inbox(list[tuple[str, bytes, bool]]):
@@ -20,7 +24,9 @@ async def connect(
     login: tuple[str, str] | None = None,
     keep_alive_s: int = 20,
     timeout_s: float = 5,
+    version: Version | None = None,
 ) -> Connection:
+    """``version`` left out: the one that this run of the tests is for."""
     return await Connection.open(
         Server(broker.host, broker.port),
         client_id=client_id,
@@ -29,4 +35,5 @@ async def connect(
         login=login,
         on_message=on_message,
         timeout_s=timeout_s,
+        version=version or VERSION.get(),
     )

@@ -12,6 +12,8 @@ from tests.bridge.mqtt.peers import Inbox, connect
 from tests.support.broker import Mosquitto
 from tests.support.wait import free_port, until
 
+pytestmark = pytest.mark.usefixtures("version")
+
 
 @pytest.mark.parametrize(
     ("url", "host", "port"),
