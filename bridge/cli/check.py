@@ -8,7 +8,7 @@ terminals link them; the summary goes to standard output.
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import typer
@@ -19,11 +19,14 @@ from rich.text import Text
 from bridge.cli.listing import show_metrics, show_requests
 from bridge.cli.plant_files import OnDisk
 from bridge.cli.secrets import SecretError, resolve
+from bridge.diagnostics import rows_of
+from bridge.sparkplug.naming import named
+from bridge.sparkplug.sizes import birth_sizes
 from drivers.driver import Driver
 from drivers.registry import DriverWarning, load_drivers
 from mappings.plant.definitions import Login, Plant, Secret
 from mappings.plant.files import Files, decoded
-from mappings.plant.problems import Problem, Report
+from mappings.plant.problems import Place, Problem, Report
 from mappings.plant.reader import read_plant
 
 PLANT_FILE = "plant.yaml"
@@ -31,6 +34,9 @@ PLANT_FILE = "plant.yaml"
 
 
 PART = "{}: a part of a plant, right as far as it can be checked by itself"
+
+
+_USUAL_PACKET = 128 << 10  # of brokers in a cloud; those of plants take more
 
 
 def check(
@@ -112,7 +118,7 @@ def read(path: Path, files: Files | None = None) -> tuple[Plant | None, list[Pro
             return False
         return True
 
-    return read_plant(
+    plant, problems = read_plant(
         text,
         str(file),
         drivers,
@@ -120,6 +126,41 @@ def read(path: Path, files: Files | None = None) -> tuple[Plant | None, list[Pro
         called=str(path),
         secret_is_there=secret_is_there,
     )
+    if plant is None:
+        return None, problems
+    large = [*_large_births(plant)]
+    stops = any(problem.stops for problem in large)
+    return None if stops else plant, [*problems, *large]
+
+
+def _large_births(plant: Plant) -> Iterator[Problem]:
+    """Births that brokers do not take: a message cannot be divided, a device can."""
+    rows = rows_of(plant)
+    places = {device.name: device.places for device in plant.devices}
+    for destination in plant.destinations:
+        most = destination.largest_packet or _USUAL_PACKET
+        shown = named(destination.metric_names, rows, plant.devices)
+        for device, size in birth_sizes(destination, plant, shown).items():
+            if size <= most:
+                continue
+            what = f"birth of {device!r}" if device else "birth of the node itself"
+            parts = -(-size // most)
+            place = next(iter(places.get(device, ())), Place(plant.file, 1, 1))
+            said = "largest_packet is" if destination.largest_packet else "some brokers take"
+            yield Problem(
+                place=place,
+                code="E231" if destination.largest_packet else "W232",
+                seen=f"{destination.name}: the {what} takes up to {size >> 10} KiB, "
+                f"{said} {most >> 10} KiB",
+                remedy=f"divide it into {parts} devices, or publish fewer metrics; if the broker "
+                f"takes more, write largest_packet: {_round_up(size)} KiB into {destination.name}",
+                next="tagbridge explain E231",
+            )
+
+
+def _round_up(size: int) -> int:
+    """The next power of two, in KiB."""
+    return max(1, 1 << (size - 1).bit_length() >> 10)
 
 
 def show(problems: Iterable[Problem]) -> None:

@@ -273,8 +273,9 @@ class Connection:
     async def disconnect(self, timeout_s: float) -> bool:
         """Leave in order: deliver what was published, DISCONNECT, close.
 
-        Returns whether the broker has read everything; if so, it discards the will. Takes
-        ``timeout_s`` at most, even when the broker is frozen.
+        Returns whether the broker has read everything; if so, it discards the will, but for MQTT 5,
+        where it publishes it as Sparkplug wants it. Takes ``timeout_s`` at most, even when the
+        broker is frozen.
         """
         delivered = False
         try:

@@ -21,7 +21,7 @@ from bridge.sparkplug.image import NodeImage
 from bridge.sparkplug.inbound import CommandTaker
 from bridge.sparkplug.payload import encode_node_death
 from bridge.sparkplug.primary_host import PrimaryHost
-from bridge.sparkplug.proof import DeliveryRefusedError
+from bridge.sparkplug.proof import UndeliverableError
 from bridge.sparkplug.sender import Sender
 from bridge.sparkplug.session import Event, Session, State
 from bridge.sparkplug.topics import Verb
@@ -132,11 +132,11 @@ class EdgeNode:
                 await self._one_connection(server)
             except HostAwayError as error:
                 self._say(server, error)  # it has waited long enough: the next server, at once
-            except (ConnectionLost, DeliveryRefusedError) as error:
+            except (ConnectionLost, UndeliverableError) as error:
                 self._judge_connection()
                 self._say(server, error)
                 delay_s = self._backoff.next_s()
-                if isinstance(error, DeliveryRefusedError):
+                if isinstance(error, UndeliverableError):
                     delay_s = max(delay_s, _REFUSED_DELAY_S)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(delay_s):
@@ -248,6 +248,7 @@ class EdgeNode:
             on_proven=self._proven,
             on_next_server=self._next_server if len(self._servers) > 1 else None,
             commands=self._commands,
+            largest_packet=self._destination.largest_packet,
         )
         self._sender = sender
         for message in early:
@@ -321,7 +322,7 @@ class EdgeNode:
         return filters
 
     def _say(
-        self, server: Server, error: ConnectionLost | DeliveryRefusedError | HostAwayError
+        self, server: Server, error: ConnectionLost | UndeliverableError | HostAwayError
     ) -> None:
         """One line for each change: a failure that repeats is not news."""
         self.trouble = (error.seen, error.remedy)

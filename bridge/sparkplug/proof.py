@@ -20,17 +20,40 @@ _MOST_FENCES = 8
 _ECHO_GRACE_S = 3.0
 
 
-class DeliveryRefusedError(Exception):
+class UndeliverableError(Exception):
+    """What is published at this broker does not arrive, and trying again soon does not help."""
+
+    def __init__(self, seen: str, remedy: str) -> None:
+        self.seen = seen
+        self.remedy = remedy
+        super().__init__(seen)
+
+
+class DeliveryRefusedError(UndeliverableError):
     """The broker acknowledges what we publish and does not deliver it."""
 
     def __init__(self, topics: Sequence[str]) -> None:
         shown = ", ".join(sorted(set(topics))[:3])
-        self.seen = f"the broker drops our messages: rights? Not delivered: {shown}"
-        self.remedy = (
+        super().__init__(
+            f"the broker drops our messages: rights? Not delivered: {shown}",
             "give this user the right to write and to read spBv1.0/GROUP/+/NODE/# in the broker's "
-            "access list; what is measured meanwhile is kept"
+            "access list; what is measured meanwhile is kept",
         )
-        super().__init__(self.seen)
+
+
+class BirthTooLargeError(UndeliverableError):
+    """A birth is larger than the broker takes; there is no way to divide a birth."""
+
+    def __init__(self, device: str, size: int, most: int) -> None:
+        """``device`` is empty for the node itself."""
+        whose = repr(device) if device else "the node itself"
+        how = "write edge_node: {diagnostics: none}, allow fewer commands"
+        if device:
+            how = f"divide {whose} into {-(-size // most)} devices"
+        super().__init__(
+            f"the birth of {whose} has {size:,} bytes, the broker takes {most:,}",
+            f"{how}, or raise the broker's limit of a packet; what is measured meanwhile is kept",
+        )
 
 
 class _Echo:

@@ -25,12 +25,14 @@ from bridge.sparkplug.payload import (
     encode_device_death,
     encode_node_death,
 )
-from bridge.sparkplug.proof import Proof
+from bridge.sparkplug.proof import BirthTooLargeError, Proof
 from bridge.sparkplug.session import Event, RebirthRequests, Session, State
 from bridge.sparkplug.topics import Verb
 
 _MOST_SAMPLES = 5_000  # taken from a lane at once
 _MOST_AWAITED = 100  # births that have not come back
+_AROUND = 16  # bytes that MQTT puts around topic and payload
+_LEAST_BYTES = 1 << 10
 _MOST_BYTES = 96 << 10  # of a message; brokers in the field take 128 KiB and more
 
 
@@ -40,7 +42,8 @@ class Sender:
     ``up`` is the set of devices that are up, owned and changed by the edge node, which sets the
     outbox's ``wake`` with every change. ``on_proven`` is called whenever births have arrived,
     ``on_next_server`` when a host sends the node to another server (None if there is none);
-    ``commands`` takes what hosts want written.
+    ``commands`` takes what hosts want written. ``largest_packet`` is what the brokers are said to
+    take, beside what this one says itself.
     """
 
     def __init__(
@@ -58,7 +61,10 @@ class Sender:
         on_proven: Callable[[], None],
         on_next_server: Callable[[], None] | None = None,
         commands: CommandTaker,
+        largest_packet: int | None = None,
     ) -> None:
+        limits = [most for most in (largest_packet, connection.largest_packet) if most]
+        self._largest = min(limits) if limits else None
         self._on_proven = on_proven
         self._session = session
         self._connection = connection
@@ -89,7 +95,7 @@ class Sender:
     async def run(self) -> None:
         """Births, then data, until `leave` was asked for; raises when the connection ends.
 
-        `bridge.mqtt.ConnectionLost` and `DeliveryRefusedError` are the two ways to end early.
+        `bridge.mqtt.ConnectionLost` and `UndeliverableError` are the two ways to end early.
         """
         try:
             await self._birth()
@@ -200,6 +206,7 @@ class Sender:
             self._image.device_birth(
                 device, timestamp_ms=self._clock.now_ms(), seq=seq, as_bad=as_bad
             ),
+            device,
         )
 
     async def _breathe(self) -> None:
@@ -212,7 +219,10 @@ class Sender:
         if not self._window.is_open or self._proof.awaited >= _MOST_AWAITED:
             await self._proof.now()
 
-    def _publish_birth(self, topic: str, payload: bytes) -> None:
+    def _publish_birth(self, topic: str, payload: bytes, device: str = NODE) -> None:
+        size = len(topic.encode()) + len(payload) + _AROUND
+        if self._largest is not None and size > self._largest:
+            raise BirthTooLargeError(device, size, self._largest)
         if self._delivery_check:
             self._proof.expect(topic, payload)
         self._publish(topic, payload)
@@ -302,6 +312,9 @@ class Sender:
 
     def _publish_data(self, device: str, pieces: Sequence[Piece]) -> None:
         most_bytes = _MOST_BYTES
+        if self._largest is not None:
+            topic = self._image.data_topics[device]
+            most_bytes = max(_LEAST_BYTES, min(most_bytes, self._largest - 2 * len(topic) - 64))
         if self._delivery_check:
             most_bytes = min(most_bytes, self._proof.proven_bytes)
         encoder = self._image.encoders[device]

@@ -149,7 +149,8 @@ class RebirthRequests:
     """When to answer requests for a rebirth: the first at once, a flood with one more.
 
     ``pause_ms`` is the least time between two rebirths; requests within it are answered together
-    when it ends, because a host that subscribed in between needs that birth.
+    when it ends, because a host that subscribed in between needs that birth. The births of a new
+    connection are none: who asks right after them has missed them.
     """
 
     __slots__ = ("_last_ms", "_pause_ms", "due_ms")
@@ -167,7 +168,8 @@ class RebirthRequests:
 
     def answered(self, now_ms: int) -> None:
         """The births went out."""
-        self._last_ms = now_ms
+        if self.due_ms is not None:
+            self._last_ms = now_ms
         self.due_ms = None
 
 

@@ -10,6 +10,7 @@ from mappings.plant.placeholders import check_pattern
 from mappings.plant.scalars import (
     Duration,
     Rate,
+    Size,
     Text,
     WholeNumber,
     duration_text,
@@ -173,6 +174,7 @@ class DestinationBlock(Block):
     protocol: Literal["mqtt-3.1.1", "mqtt-5"] = "mqtt-3.1.1"
     keep_alive: KeepAlive = 10_000
     client_id: Text = ""
+    largest_packet: Annotated[Size, Field(ge=4 << 10)] | None = None
     backlog: BacklogBlock = BacklogBlock()
     delivery_check: Literal["birth", "none"] = "birth"
     select: SelectBlock = SelectBlock()

@@ -93,7 +93,8 @@ class DestinationDefinition:
     ``bad_values`` is ``last`` or ``null``. ``metric_names`` is a pattern with ``{metric}`` and
     levels of `PlaceDefinition`. ``host_state`` is ``3.0`` or ``2.2-and-3.0``, ``backlog_order``
     ``live-first`` or ``oldest-first``, ``templates`` ``flat`` or ``udt``, ``protocol``
-    ``mqtt-3.1.1`` or ``mqtt-5``.
+    ``mqtt-3.1.1`` or ``mqtt-5``, ``largest_packet`` the bytes that its brokers take, None where
+    nobody has said.
     """
 
     name: str
@@ -116,6 +117,7 @@ class DestinationDefinition:
     metric_names: str = "{metric}"
     select: Selection = Selection()
     delivery_check: bool = True
+    largest_packet: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,7 @@ class _Reader:
             metric_names=shown.metric_names,
             select=_selection(block.select),
             delivery_check=block.delivery_check == "birth",
+            largest_packet=block.largest_packet,
         )
 
     def _uns(self, name: str, block: DestinationBlock, uns: UnsBlock) -> UnsDefinition:

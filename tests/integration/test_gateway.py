@@ -250,6 +250,22 @@ async def test_a_broker_that_drops_our_births_confirms_nothing(tmp_path, dropped
             assert closed["buffered"] >= 3 * (read - 1)
 
 
+async def test_a_birth_that_the_broker_does_not_take_names_its_device(tmp_path: Path) -> None:
+    async with Mosquitto(tmp_path, options=("max_packet_size 2000",)) as broker:
+        path = plants.counting_plant(tmp_path, broker.port, devices=1)
+        rows = [
+            f'      - {{name: "Row {n} with a name", address: "holding:{200 + n}", type: uint16}}'
+            for n in range(60)
+        ]
+        text = path.read_text().replace("keep_alive: 2s,", "keep_alive: 2s, protocol: mqtt-5,")
+        path.write_text(text + "\n".join(rows) + "\n")
+        async with PlantSimulator(plants.read(path)), GatewayProcess(path) as gateway:
+            line = await gateway.logged("not connected", timeout_s=20)
+            assert line["reason"].startswith("the birth of 'Unit 1' has")
+            assert "divide 'Unit 1' into" in line["remedy"]
+            assert await gateway.terminate() == 0
+
+
 async def test_rebirths_keep_the_bd_seq_and_a_flood_of_requests_is_coalesced(tmp_path) -> None:
     async with Mosquitto(tmp_path) as broker:
         path = plants.counting_plant(tmp_path, broker.port)
