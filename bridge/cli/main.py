@@ -362,6 +362,27 @@ def trust_own(plant: PlantPath) -> None:
     raise typer.Exit(own(plant))
 
 
+@app.command("broker-check")
+def broker_check(
+    broker: Annotated[str, typer.Argument(metavar="BROKER", help="mqtt://host[:port]")],
+    *,
+    user: Annotated[str | None, typer.Option(help="A user that the broker knows.")] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="That user's password.")
+    ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Whom to believe at mqtts://; else the system."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON lines.")] = False,
+) -> None:
+    """Try out what Sparkplug relies on at a broker, and say what to set there."""
+    from bridge.cli.broker_check import broker_check as run_check
+
+    code = run_check(broker, user=user, password_file=password_file, ca=ca, as_json=as_json)
+    raise typer.Exit(code)
+
+
 @app.command()
 def watch(
     broker: Annotated[str, typer.Argument(metavar="[BROKER]", help="mqtt://host[:port]")] = "",
