@@ -366,15 +366,16 @@ class Connection:
         self, _client: Any, _userdata: Any, _flags: Any, code: Any, _properties: Any = None
     ) -> None:
         if code.is_failure:
-            self._lost(*(self._complaint.words or closed_words(code)))
+            seen, remedy = self._complaint.words or closed_words(code)
+            self._lost(seen, remedy, closed=code.value)
         else:
             self._lost("disconnected by this side")
 
-    def _lost(self, seen: str, remedy: str = "") -> None:
+    def _lost(self, seen: str, remedy: str = "", *, closed: int | None = None) -> None:
         """End the connection, once, for everybody who waits."""
         if self._closed.done():
             return
-        self._reason = ConnectionLost(seen, remedy, connect_sent=self._wire.written)
+        self._reason = ConnectionLost(seen, remedy, connect_sent=self._wire.written, closed=closed)
         self._wire.end()
         self._closed.set_result(None)
         for _, answer in self._fences:

@@ -14,22 +14,38 @@ CLIENT_ID_REMEDY = (
 )
 
 
+UNSAID = 0x80
+TAKEN_OVER = 0x8E
+
+
 class ConnectionLost(Exception):  # noqa: N818  (an event of the connection's life, not a bug)
     """The connection is over, or never came about.
 
     ``seen`` says what was observed, in one line; ``remedy`` what to check. ``connect_sent`` is
-    true when a CONNECT packet may have left, so that its will and bdSeq count as used.
+    true when a CONNECT packet may have left, so that its will and bdSeq count as used. ``closed``
+    is the reason code of MQTT 5 with which the broker's side ended it (`UNSAID`: it gave none).
     """
 
-    def __init__(self, seen: str, remedy: str = "", *, connect_sent: bool = True) -> None:
+    def __init__(
+        self,
+        seen: str,
+        remedy: str = "",
+        *,
+        connect_sent: bool = True,
+        closed: int | None = None,
+    ) -> None:
         super().__init__(seen)
         self.seen = seen
         self.remedy = remedy
         self.connect_sent = connect_sent
+        self.closed = closed
 
     def again(self) -> "ConnectionLost":
         """The same statement as a new exception, since each raise writes a traceback into its."""
-        return ConnectionLost(self.seen, self.remedy, connect_sent=self.connect_sent)
+        return ConnectionLost(
+            self.seen, self.remedy, connect_sent=self.connect_sent,
+            closed=self.closed,
+        )  # fmt: skip
 
 
 class ConnectionRefused(ConnectionLost):

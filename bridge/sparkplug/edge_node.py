@@ -14,9 +14,10 @@ import structlog
 
 from bridge.backoff import Backoff
 from bridge.clock import SystemClock
-from bridge.mqtt import Connection, ConnectionLost, Server, Will
+from bridge.mqtt import TAKEN_OVER, Connection, ConnectionLost, Server, Will
 from bridge.outbox.outbox import Outbox
 from bridge.sparkplug.host_wait import HostAwayError, HostWait
+from bridge.sparkplug.identity_guard import IdentityTakenError, ShortLives
 from bridge.sparkplug.image import NodeImage
 from bridge.sparkplug.inbound import CommandTaker
 from bridge.sparkplug.payload import encode_node_death
@@ -32,6 +33,9 @@ from mappings.plant.definitions import DestinationDefinition
 _FIRST_DELAY_S = 0.25
 _MOST_DELAY_S = 2.5
 _REFUSED_DELAY_S = 10.0  # a broker that drops by rights is not mended within seconds
+_TWIN_DELAY_S = 10.0
+_MOST_TWIN_DELAY_S = 300.0
+_TWINLESS_MS = 60_000  # of speaking, after which a twin is believed to be gone
 _HEALTHY_MS = 5_000  # of speaking, after which a connection was a good one
 _CONNECT_TIMEOUT_S = 5.0
 
@@ -75,6 +79,8 @@ class EdgeNode:
         self._farewell_s = 1.0
         self._unused_bd_seq: int | None = None
         self._backoff = Backoff(first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S)
+        self._twin_backoff = Backoff(first_s=_TWIN_DELAY_S, most_s=_MOST_TWIN_DELAY_S)
+        self._short_lives = ShortLives()
         self._proven_ms: int | None = None
         self.server = ""
         """Where it is connected, or tried last."""
@@ -133,25 +139,32 @@ class EdgeNode:
             except HostAwayError as error:
                 self._say(server, error)  # it has waited long enough: the next server, at once
             except (ConnectionLost, UndeliverableError) as error:
-                self._judge_connection()
                 self._say(server, error)
-                delay_s = self._backoff.next_s()
-                if isinstance(error, UndeliverableError):
-                    delay_s = max(delay_s, _REFUSED_DELAY_S)
+                delay_s = self._delay_s(error)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(delay_s):
                         await self._leaving.wait()
 
-    def _judge_connection(self) -> None:
-        """A connection that spoke for a while makes its end news and the next delay short.
-
-        One that ended right after its births does not: two programs with one identity would
-        throw each other out several times a second.
+    def _delay_s(self, error: ConnectionLost | UndeliverableError) -> float:
+        """Seconds until the next try. A connection that spoke for a while makes its end news and
+        the delay short; one that ended right after its births does not.
         """
         proven_ms, self._proven_ms = self._proven_ms, None
-        if proven_ms is not None and self._clock.monotonic_ms() - proven_ms >= _HEALTHY_MS:
+        lived_ms = self._clock.monotonic_ms() - proven_ms if proven_ms is not None else 0
+        healthy = lived_ms >= _HEALTHY_MS
+        if healthy:
             self._backoff.reset()
             self._told = ""
+        if lived_ms >= _TWINLESS_MS:
+            self._twin_backoff.reset()
+        code = error.closed if isinstance(error, ConnectionLost) else None
+        if isinstance(error, IdentityTakenError) or code == TAKEN_OVER:
+            return self._twin_backoff.next_s()
+        delay_s = self._backoff.next_s()
+        closed = code is not None and proven_ms is not None
+        if self._short_lives.ended(healthy=healthy, closed=closed):
+            return max(delay_s, _REFUSED_DELAY_S)
+        return max(delay_s, _REFUSED_DELAY_S) if isinstance(error, UndeliverableError) else delay_s
 
     def leave(self, timeout_s: float) -> None:
         """Ask `run` to end: DDEATHs, NDEATH, DISCONNECT within ``timeout_s``.

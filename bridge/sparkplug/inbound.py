@@ -12,6 +12,8 @@ from typing import Protocol
 import structlog
 
 from bridge.clock import SystemClock
+from bridge.sparkplug.identity_guard import IdentityGuard, IdentityTakenError
+from bridge.sparkplug.messages import read_payload
 from bridge.sparkplug.payload import (
     CommandRequest,
     PayloadError,
@@ -54,6 +56,9 @@ class Inbound:
         on_next_server: Callable[[], None] | None,
         commands: CommandTaker,
     ) -> None:
+        self._guard = IdentityGuard(clock.now_ms())
+        self.twin: IdentityTakenError | None = None
+        """Why this connection is to be given up: somebody else is this node."""
         self._on_next_server = on_next_server
         self._commands = commands
         self._session = session
@@ -104,18 +109,23 @@ class Inbound:
             self._commands.take(device, replace(request, metrics=tuple(rest)), retained=retained)
 
     def _own_birth(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        if not self._proof.heard(topic, payload) and not retained:
-            self._log.error(
-                "somebody else publishes as this node",
-                topic=topic,
-                remedy="give each edge node a group and name of its own: edge_node in the plant",
-            )
+        if self._proof.heard(topic, payload) or retained:
+            return
+        self._log.warning("a birth that is not ours", topic=topic)
+        message = read_payload(payload)
+        self._give_up(self._guard.foreign_birth(topic, message.timestamp if message else None))
 
     def _own_death(self, payload: bytes) -> None:
         if self._session.node_born and payload == encode_node_death(self._session.bd_seq):
             # Our will, though we are here: the broker gave up a connection that it thought ours.
             self._log.warning("own death heard while online: births are sent again")
             self._ask_rebirth()
+            self._give_up(self._guard.own_will())
+
+    def _give_up(self, twin: IdentityTakenError | None) -> None:
+        if twin is not None:
+            self.twin = twin
+            self._wake.set()
 
     def _ask_rebirth(self) -> None:
         self._rebirths.request(self._clock.monotonic_ms())

@@ -128,6 +128,8 @@ class Sender:
         wake = self._outbox.wake
         wake.clear()
         self._proof.raise_failed()
+        if self.inbound.twin is not None:
+            raise self.inbound.twin
         now_ms = self._clock.monotonic_ms()
         due_ms = self._rebirths.due_ms
         if due_ms is not None and due_ms <= now_ms:
