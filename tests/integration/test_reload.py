@@ -419,6 +419,8 @@ async def test_ten_thousand_rows_are_edited_without_a_lost_value(tmp_path: Path)
         device = f'  Large: {{modbus: {{endpoint: "tcp://127.0.0.1:{free_port()}", unit: 1}}, '
         simulated = plants.read(plant.path)
         plant.text += f"\n{device}tags: [large.csv]}}"
+        plant.text = plant.text.replace("keep_alive: 2s", "keep_alive: 2s, largest_packet: 8 MiB")
+        assert "largest_packet" in plant.text
         rows = [f"Area {n // 100}/Tag {n};HR{2 * n + 1};float32;bar" for n in range(10_000)]
         table = tmp_path / "large.csv"
         table.write_text("\n".join(["name;address;type;unit", *rows]) + "\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import aiomqtt
 import pytest
@@ -29,7 +30,16 @@ from tests.support.broker import Mosquitto
 from tests.support.capture import Capture
 from tests.support.wait import free_port, until
 
-T = 1_795_000_000_000
+T = 0
+
+
+@pytest.fixture(autouse=True)
+def now() -> None:
+    """The host's own clock is the measure of what it is sent."""
+    global T  # noqa: PLW0603  # the tests' own constant, new for each
+    T = time.time_ns() // 1_000_000
+
+
 METRICS = [
     Metric(id="t", name="Temperature", datatype=DataType.INT16),
     Metric(id="l", name="Level", datatype=DataType.DOUBLE),
@@ -43,9 +53,9 @@ class Node:
         self.name, self.bd_seq, self.seq = name, bd_seq, 0
         self.encoder = DeviceEncoder(METRICS, [1, 2])
 
-    def packet(self, verb, payload, now_ms=T):
+    def packet(self, verb, payload, now_ms=None):
         level = "/Boiler" if verb[0] == "D" else ""
-        return Packet(f"spBv1.0/G/{verb}/{self.name}{level}", payload, 0, False, now_ms)
+        return Packet(f"spBv1.0/G/{verb}/{self.name}{level}", payload, 0, False, now_ms or T)
 
     def nbirth(self):
         self.seq = 0

@@ -17,7 +17,7 @@ COLUMNS = "name;address;type;scale;unit;low;high;deadband;scan;class;description
 PLANT = """\
 tagbridge: 1
 edge_node: {group: G, name: n}
-destinations: {scada: {servers: ["mqtt://a"]}}
+destinations: {scada: {servers: ["mqtt://a"], largest_packet: 1 MiB}}
 devices:
 """
 
