@@ -237,6 +237,7 @@ async def test_twenty_thousand_hostile_commands_write_nothing_they_may_not(tmp_p
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(900)
 async def test_a_million_hostile_commands_write_nothing_they_may_not(tmp_path: Path) -> None:
     seed = time.time_ns() % 1_000_000
     # The audit log is bounded, and this is more than it keeps: in parts.
