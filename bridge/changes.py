@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from bridge.commands.permits import takes_writes
 from bridge.diagnostics import node_rows
 from bridge.sparkplug.image import tell_alike
+from bridge.sparkplug.machines import machines_of
 from bridge.sparkplug.naming import named
 from mappings.plant.definitions import (
     DestinationDefinition,
@@ -23,7 +24,7 @@ from mappings.tags import Metric, Tag
 
 # What is said otherwise.
 _OF_TAGS = frozenset({"name", "access"})
-_OF_METRICS = frozenset({"id", "name", "datatype", "raw", "scale_point"})
+_OF_METRICS = frozenset({"id", "name", "datatype", "raw", "scale_point", "part"})
 _NOT_LIVE = {
     "folder": "outbox: folder", "max_size": "outbox: max_size", "strict": "outbox: strict",
     "commit_interval_ms": "outbox: commit_interval",
@@ -169,10 +170,11 @@ def reborn(before: Plant, after: Plant) -> frozenset[str]:
         if was is None:
             continue
         shown_before, shown_after = _shown(before, was), _shown(after, destination)
+        udt = destination.templates == "udt"
         found.update(
             name
             for name, rows in shown_after.items()
-            if name in shown_before and not tell_alike(shown_before[name], rows)
+            if name in shown_before and not tell_alike(shown_before[name], rows, templates=udt)
         )
     return frozenset(found)
 
@@ -283,6 +285,10 @@ def _destinations(before: Plant, after: Plant) -> Iterator[Change]:
         ]
         if takes_writes(before, was.name) != takes_writes(after, destination.name):
             words.append("commands")
+        if destination.templates == was.templates == "udt":
+            old_definitions, _ = machines_of(_shown(before, was))
+            if old_definitions != machines_of(_shown(after, destination))[0]:
+                words.append("definitions of templates")
         if words or told_else:
             why = ", ".join(words) or "the node's own metrics"
             yield Change(what="destination", name=destination.name, kind="reconnected", why=why)

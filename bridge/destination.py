@@ -114,6 +114,7 @@ class Destination:
             commons.catalog,
             null_if_bad=definition.bad_values == "null",
             walks=len(definition.servers) > 1,
+            templates=definition.templates == "udt",
         )
         self.broker = broker
         login, tls = broker

@@ -81,6 +81,19 @@ NOTHING_INVALID = Invalid()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What a metric is of a machine that a template describes: its ``member`` of that name.
+
+    ``parameters`` are those of the machine: name, kind (``integer``, ``number`` or ``text``) and
+    value, as the plant file has them.
+    """
+
+    template: str
+    member: str
+    parameters: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A named, typed, united quantity published north: the half that mapper and edge node see.
 
@@ -97,7 +110,8 @@ class Metric:
     ``deadband`` is in ``unit``: a value is published when it differs from the last published one
     by more than it; 0 publishes any change. Of ``max_silence_ms``, ``min_interval_ms`` and
     ``stale_after_ms`` 0 means never, at once and never. ``published`` False is read for others
-    only (a name with a leading ``_``).
+    only (a name with a leading ``_``). ``part`` says which member of which machine it is, if it
+    came out of a template of equipment.
     """
 
     id: str
@@ -126,6 +140,7 @@ class Metric:
     readback: str = "same"
     published: bool = True
     properties: dict[str, str] = field(default_factory=dict)
+    part: Part | None = None
 
     @property
     def raw_type(self) -> DataType:

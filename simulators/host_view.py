@@ -9,7 +9,7 @@ is offline is stale whatever it told.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -180,8 +180,8 @@ class HostView:
         device.online = True
         device.births += 1
         before, device.metrics, device.by_alias = device.metrics, {}, {}
-        for metric in payload.metrics:
-            view = MetricView(text_of(metric.name), metric.datatype)
+        for metric_name, metric in _members(payload.metrics):
+            view = MetricView(metric_name, metric.datatype)
             if (old := before.get(view.name)) is not None:
                 view.live, view.historical = old.live, old.historical
             device.metrics[view.name] = view
@@ -212,10 +212,8 @@ class HostView:
             return
         device.received.append((now_ms, len(payload.metrics)))
         by_alias, by_name, on_sample = device.by_alias, device.metrics, self._on_sample
-        for metric in payload.metrics:
-            view = (
-                by_alias.get(metric.alias) if metric.HasField("alias") else by_name.get(metric.name)
-            )
+        for called, metric in _members(payload.metrics):
+            view = by_alias.get(metric.alias) if metric.HasField("alias") else by_name.get(called)
             if view is None:
                 node.undecoded += 1
                 self.wants_rebirth.add(key)
@@ -241,6 +239,17 @@ class HostView:
                         quality, historical=metric.is_historical, birth=False, received_ms=now_ms,
                     )
                 )  # fmt: skip
+
+
+def _members(metrics: Iterable[Any], folder: str = "") -> Iterator[tuple[str, Any]]:
+    """Metrics with their names; a Template's members by its name and theirs."""
+    for metric in metrics:
+        name = folder + text_of(metric.name)
+        if metric.HasField("template_value"):
+            if not metric.template_value.is_definition:
+                yield from _members(metric.template_value.metrics, f"{name}/")
+        else:
+            yield name, metric
 
 
 def _device(node: NodeView, name: str | None) -> DeviceView:

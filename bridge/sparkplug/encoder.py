@@ -48,6 +48,10 @@ _NO_REASON = int(Reason.NONE)
 _MAX_PLANS = 256  # of one device; more sets than that are no repetition
 
 
+Records = Iterable[tuple[Batch, bool]]
+"""Batches, each with whether it is historical."""
+
+
 class DeviceEncoder:
     """Encodes batches of one device, or of the node itself, as data payloads.
 
@@ -69,7 +73,8 @@ class DeviceEncoder:
         else:
             self._names = [alias_field(alias) for alias in aliases]
         self._datatypes = [metric.datatype for metric in metrics]
-        self._weight = max(map(len, self._names), default=0) + _MOST_BESIDE_NAME
+        self._beside = _MOST_BESIDE_NAME
+        self._weight = max(map(len, self._names), default=0) + self._beside
         self._unbounded = not UNBOUNDED.isdisjoint(self._datatypes)
         self._writers = [WRITERS[metric.datatype] for metric in metrics]
         self._plans: dict[tuple[int, ...], Plan | None] = {}
@@ -103,9 +108,7 @@ class DeviceEncoder:
         """The payload that carries one batch; see `encode_all`."""
         return self.encode_all([(batch, historical)], timestamp_ms=timestamp_ms, seq=seq)
 
-    def encode_all(
-        self, records: Iterable[tuple[Batch, bool]], *, timestamp_ms: int, seq: int
-    ) -> bytes:
+    def encode_all(self, records: Records, *, timestamp_ms: int, seq: int) -> bytes:
         """One payload that carries batches, each with whether it is historical, in their order.
 
         A metric has its name or alias, its time and its value (None: ``is_null``), and the
@@ -116,12 +119,14 @@ class DeviceEncoder:
         """
         parts = [TIMESTAMP, varint(timestamp_ms)]
         for batch, historical in records:
-            metrics = self._planned(batch, historical=historical)
-            if metrics is None:
-                metrics = self._each(batch, historical=historical)
-            parts += metrics
+            parts += self.metrics(batch, historical=historical)
         parts += (SEQ, varint(seq))
         return b"".join(parts)
+
+    def metrics(self, batch: Batch, *, historical: bool) -> list[bytes]:
+        """The metrics of one batch, as they stand in a payload."""
+        metrics = self._planned(batch, historical=historical)
+        return self._each(batch, historical=historical) if metrics is None else metrics
 
     def _planned(self, batch: Batch, *, historical: bool) -> list[bytes] | None:
         """The metrics by a plan, or None where only `_each` does."""

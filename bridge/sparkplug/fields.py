@@ -177,6 +177,12 @@ MOST_PROPERTIES = 128
 """No such PropertySet has more bytes."""
 
 
+def template_field(definition: str) -> bytes:
+    """What an instance says of itself behind its members: its definition, and that it is none."""
+    text = definition.encode("utf-8", "replace")
+    return b"\x22" + varint(len(text)) + text + b"\x28\x00"
+
+
 def name_field(text: str) -> bytes:
     """The name of a metric, and the key of its time, which follows."""
     name = text.encode("utf-8", "replace")

@@ -4,10 +4,17 @@ One `NodeImage` for each destination, because aliases and what a host was last t
 identity; the catalog behind it is shared. Device ``""`` is the node itself.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bridge.sparkplug.encoder import DeviceEncoder
-from bridge.sparkplug.payload import BirthMetric, encode_birth
+from bridge.sparkplug.machines import (
+    NEUTRAL,
+    Definition,
+    Instance,
+    MachineEncoder,
+    machines_of,
+)
+from bridge.sparkplug.payload import BirthMetric, BirthTemplate, encode_birth
 from bridge.sparkplug.topics import (
     BD_SEQ,
     NATIVE_CODE,
@@ -32,8 +39,9 @@ class NodeImage:
 
     ``metrics[device]`` are a device's metrics by point, ``aliases[device]`` their aliases, or
     None where the node does without. ``walks`` says that hosts may send the node to another server.
-    With ``null_if_bad`` a BAD metric is null, else it keeps its
-    last value. Points that are not published have an index and nothing else.
+    With ``templates`` the machines of equipment templates are Sparkplug Templates, else folders.
+    With ``null_if_bad`` a BAD metric is null, else it keeps its last value. Points that are not
+    published have an index and nothing else.
     """
 
     def __init__(
@@ -46,7 +54,11 @@ class NodeImage:
         *,
         null_if_bad: bool = False,
         walks: bool = False,
+        templates: bool = False,
     ) -> None:
+        self._templates = templates
+        self._definitions: list[Definition] = []
+        self._instances: dict[str, list[Instance]] = {}
         self.group = group
         self.node = node
         self._catalog = catalog
@@ -75,21 +87,29 @@ class NodeImage:
             for device in before.keys() | metrics.keys()
             if device not in before
             or device not in metrics
-            or not tell_alike(before[device], metrics[device])
+            or not tell_alike(before[device], metrics[device], templates=self._templates)
         }
+        if self._templates:
+            self._definitions, self._instances = machines_of(metrics)
         for device in changed:
             self.encoders.pop(device, None)
             self.data_topics.pop(device, None)
             if device in metrics:
-                self.encoders[device] = DeviceEncoder(
-                    metrics[device],
-                    aliases[device] if aliases is not None else None,
-                    null_if_bad=self._null_if_bad,
+                self.encoders[device] = self._encoder(
+                    device, metrics[device], aliases[device] if aliases is not None else None
                 )
                 self.data_topics[device] = (
                     self.topic(Verb.DDATA, device) if device else self.topic(Verb.NDATA)
                 )
         return frozenset(changed)
+
+    def _encoder(
+        self, device: str, metrics: Sequence[Metric], aliases: Sequence[int] | None
+    ) -> DeviceEncoder:
+        instances = self._instances.get(device)
+        if not instances:
+            return DeviceEncoder(metrics, aliases, null_if_bad=self._null_if_bad)
+        return MachineEncoder(metrics, aliases, instances, null_if_bad=self._null_if_bad)
 
     @property
     def devices(self) -> list[str]:
@@ -132,7 +152,7 @@ class NodeImage:
             for name in self._controls
         ]
         return encode_birth(
-            [session, *controls, *self._born(NODE, timestamp_ms)],
+            [session, *controls, *self._defined(timestamp_ms), *self._born(NODE, timestamp_ms)],
             timestamp_ms=timestamp_ms,
             seq=seq,
         )
@@ -147,9 +167,24 @@ class NodeImage:
             self._born(device, timestamp_ms, as_bad=as_bad), timestamp_ms=timestamp_ms, seq=seq
         )
 
+    def _defined(self, timestamp_ms: int) -> Iterable[BirthTemplate]:
+        """The definitions of all Templates (tck-id-topics-nbirth-templates)."""
+        for definition in self._definitions:
+            yield BirthTemplate(
+                name=definition.name,
+                timestamp_ms=timestamp_ms,
+                members=tuple(
+                    BirthMetric(name=name, datatype=kind, value=None, timestamp_ms=timestamp_ms)
+                    for name, kind in definition.members
+                ),
+                parameters=tuple(
+                    (name, kind, NEUTRAL[kind]) for name, kind in definition.parameters
+                ),
+            )
+
     def _born(
         self, device: str, timestamp_ms: int, *, as_bad: bool = False
-    ) -> Iterable[BirthMetric]:
+    ) -> Iterable[BirthMetric | BirthTemplate]:
         now = self._catalog.devices[device]
         size = len(now.qualities)
         qualities = [BAD] * size if as_bad else now.qualities
@@ -160,18 +195,45 @@ class NodeImage:
         }
         self.encoders[device].born(range(size) if as_bad else now.not_plain, told)
         aliases = self._aliases[device] if self._aliases is not None else None
-        return [
-            BirthMetric(
-                name=metric.name,
-                alias=aliases[point] if aliases is not None else None,
-                datatype=metric.datatype,
+        metrics = self._metrics[device]
+
+        def born(point: int, name: str, alias: int | None) -> BirthMetric:
+            return BirthMetric(
+                name=name,
+                alias=alias,
+                datatype=metrics[point].datatype,
                 value=self._born_value(now.values[point], qualities[point]),
                 timestamp_ms=now.times_ms[point] or timestamp_ms,
-                properties=_properties(metric, qualities[point], *told.get(point, ())),
+                properties=_properties(metrics[point], qualities[point], *told.get(point, ())),
             )
-            for point, metric in enumerate(self._metrics[device])
-            if metric.published
+
+        instances = self._instances.get(device, ())
+        inside = {point for instance in instances for point in instance.points}
+        flat = [
+            born(point, metric.name, aliases[point] if aliases is not None else None)
+            for point, metric in enumerate(metrics)
+            if metric.published and point not in inside
         ]
+        return [*flat, *(self._instance(instance, metrics, born) for instance in instances)]
+
+    def _instance(
+        self,
+        instance: Instance,
+        metrics: Sequence[Metric],
+        born: Callable[[int, str, int | None], BirthMetric],
+    ) -> BirthTemplate:
+        members = tuple(
+            born(point, part.member, None)
+            for point in instance.points
+            if (part := metrics[point].part) is not None
+        )
+        return BirthTemplate(
+            name=instance.name,
+            timestamp_ms=max(member.timestamp_ms for member in members),
+            members=members,
+            parameters=instance.parameters,
+            definition=instance.definition,
+        )
 
     def _born_value(self, value: Value, quality: int) -> Value:
         return None if self._null_if_bad and quality == BAD else value
@@ -191,17 +253,21 @@ class NodeImage:
         )
 
 
-def tell_alike(before: Sequence[Metric], after: Sequence[Metric]) -> bool:
+def tell_alike(
+    before: Sequence[Metric], after: Sequence[Metric], *, templates: bool = False
+) -> bool:
     """Whether births with these metrics tell the same besides values, point for point."""
     return len(before) == len(after) and all(
-        old == new or _told(old) == _told(new) for old, new in zip(before, after, strict=True)
+        old == new or _told(old, templates=templates) == _told(new, templates=templates)
+        for old, new in zip(before, after, strict=True)
     )
 
 
-def _told(metric: Metric) -> object:
+def _told(metric: Metric, *, templates: bool) -> object:
     if not metric.published:
         return (metric.id, metric.datatype)  # its place among the points, and nothing else
-    return (metric.id, metric.name, metric.datatype, _properties(metric, GOOD))
+    part = metric.part if templates else None
+    return (metric.id, metric.name, metric.datatype, part, _properties(metric, GOOD))
 
 
 def _properties(

@@ -12,8 +12,8 @@ into which field of the wire (Sparkplug 3.0, section 6.4.16):
 - No value: ``is_null`` and the data type, no value field.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -44,6 +44,7 @@ VALUE_FIELDS: Mapping[DataType, str] = MappingProxyType(
         **dict.fromkeys(ARRAYS, "bytes_value"),
     }
 )
+_TEMPLATE = 19  # the data type of a metric whose value is a Template
 _NOT_UTF8 = "not a Sparkplug payload: text that is not UTF-8"
 _MASKS = {"int_value": 0xFFFF_FFFF, "long_value": 0xFFFF_FFFF_FFFF_FFFF}
 
@@ -65,6 +66,20 @@ class BirthMetric:
     timestamp_ms: int
     alias: int | None = None
     properties: Mapping[str, tuple[DataType, Value]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BirthTemplate:
+    """A Template as a birth tells it: an instance of ``definition``, or (None) one itself.
+
+    ``parameters`` have a name, a type and a value.
+    """
+
+    name: str
+    timestamp_ms: int
+    members: tuple[BirthMetric, ...]
+    parameters: tuple[tuple[str, DataType, Value], ...] = ()
+    definition: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,20 +126,44 @@ def wire_value(datatype: DataType, value: Value) -> Any:
     return bool(value) if datatype is DataType.BOOLEAN else value
 
 
-def encode_birth(metrics: Iterable[BirthMetric], *, timestamp_ms: int, seq: int) -> bytes:
+def encode_birth(
+    metrics: Iterable[BirthMetric | BirthTemplate], *, timestamp_ms: int, seq: int
+) -> bytes:
     """The payload of an NBIRTH or DBIRTH (tck-id-topics-nbirth-metrics, -dbirth-metrics)."""
     payload = Payload(timestamp=timestamp_ms, seq=seq)
     for metric in metrics:
-        message = payload.metrics.add(
-            name=_text(metric.name), timestamp=metric.timestamp_ms, datatype=int(metric.datatype)
-        )
-        if metric.alias is not None:
-            message.alias = metric.alias
-        _set_value(message, metric.datatype, metric.value)
-        for key, (datatype, value) in metric.properties.items():
-            message.properties.keys.append(_text(key))
-            _set_value(message.properties.values.add(type=int(datatype)), datatype, value)
+        if isinstance(metric, BirthTemplate):
+            _add_template(payload.metrics, metric)
+        else:
+            _add_metric(payload.metrics, metric)
     return bytes(payload.SerializeToString())
+
+
+def _add_metric(to: Any, metric: BirthMetric) -> None:
+    message = to.add(
+        name=_text(metric.name), timestamp=metric.timestamp_ms, datatype=int(metric.datatype)
+    )
+    if metric.alias is not None:
+        message.alias = metric.alias
+    _set_value(message, metric.datatype, metric.value)
+    for key, (datatype, value) in metric.properties.items():
+        message.properties.keys.append(_text(key))
+        _set_value(message.properties.values.add(type=int(datatype)), datatype, value)
+
+
+def _add_template(to: Any, template: BirthTemplate) -> None:
+    """tck-id-payloads-template-definition-nbirth, -instance-ref, -is-definition."""
+    message = to.add(
+        name=_text(template.name), timestamp=template.timestamp_ms, datatype=_TEMPLATE
+    ).template_value
+    message.is_definition = template.definition is None
+    if template.definition is not None:
+        message.template_ref = _text(template.definition)
+    for member in template.members:
+        _add_metric(message.metrics, member)
+    for name, datatype, value in template.parameters:
+        parameter = message.parameters.add(name=_text(name), type=int(datatype))
+        setattr(parameter, VALUE_FIELDS[datatype], wire_value(datatype, value))
 
 
 def encode_node_death(bd_seq: int) -> bytes:
@@ -153,10 +192,30 @@ def decode_command(payload: bytes) -> CommandRequest:
     if isinstance(message.uuid, bytes):  # the runtime gives text that is no UTF-8 as bytes
         raise PayloadError(_NOT_UTF8)
     return CommandRequest(
-        metrics=tuple(_command_metric(metric) for metric in message.metrics),
+        metrics=tuple(_command_metrics(message.metrics)),
         timestamp_ms=message.timestamp if message.HasField("timestamp") else None,
         correlation=message.uuid,
     )
+
+
+def _command_metrics(metrics: Iterable[Any]) -> Iterator[CommandMetric]:
+    """The metrics of a command; an instance of a Template is its members, by their whole names."""
+    for metric in metrics:
+        members = metric.template_value.metrics if metric.HasField("template_value") else ()
+        if not members or not metric.HasField("name"):
+            yield _command_metric(metric)
+            continue
+        for member in members:
+            found = _command_metric(member)
+            yield replace(
+                found,
+                name=f"{_command_metric(metric).name}/{found.name or ''}",
+                alias=None,
+                is_historical=found.is_historical or metric.is_historical,
+                timestamp_ms=_command_metric(metric).timestamp_ms
+                if found.timestamp_ms is None
+                else found.timestamp_ms,
+            )
 
 
 def _command_metric(metric: Any) -> CommandMetric:

@@ -32,7 +32,7 @@ def birth_sizes(
     catalog = Catalog((device, len(rows)) for device, rows in metrics.items())
     image = NodeImage(
         node.group, node.name, metrics, aliases if destination.aliases else None, catalog,
-        walks=len(destination.servers) > 1,
+        walks=len(destination.servers) > 1, templates=destination.templates == "udt",
     )  # fmt: skip
     tags: dict[str, tuple[Tag, ...]] = {device.name: device.tags for device in plant.devices}
     sizes = {}

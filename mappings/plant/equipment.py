@@ -15,7 +15,7 @@ from mappings.plant.nodes import Mapping, Node, Scalar, Sequence
 from mappings.plant.placeholders import names_in
 from mappings.plant.points import InlineRow
 from mappings.plant.problems import Place, Report, beside
-from mappings.plant.row import Defaults, Row
+from mappings.plant.row import Defaults, Machine, Row
 from mappings.plant.sheets import Sheets
 from mappings.plant.templates import Template, Templates
 
@@ -46,28 +46,36 @@ class EquipmentReader:
         values: Values | None,
         defaults: Defaults,
         folder: str = "",
+        machine: Machine | None = None,
     ) -> Iterator[Given]:
         """The rows of a device or a machine: its own and those of what is in it.
 
-        ``holder`` is a device, a template or a machine; ``defaults`` are those of its surroundings.
+        ``holder`` is a device, a template or a machine; ``defaults`` are those of its surroundings,
+        ``machine`` the one whose template this is.
         """
         defaults = self.defaults.read(holder.get("defaults"), f"{path}.defaults", values, defaults)
         tags = holder.get("tags")
         if tags is not None:
             for row in self._written(tags, f"{path}.tags"):
                 with self.report.instance():
-                    filled = FilledRow(row, values, folder, self.report)
+                    filled = FilledRow(row, values, folder, self.report, machine)
                 yield filled, defaults
         equipment = holder.get("equipment")
         if equipment is not None:
-            yield from self._machines(equipment, f"{path}.equipment", values, defaults, folder)
+            below = f"{path}.equipment"
+            yield from self._machines(equipment, below, values, defaults, folder, machine)
 
     def of_template(
-        self, template: Template, values: Values | None, defaults: Defaults, folder: str = ""
+        self,
+        template: Template,
+        values: Values | None,
+        defaults: Defaults,
+        folder: str = "",
+        machine: Machine | None = None,
     ) -> Iterator[Given]:
         """The rows of a template, for one instance of it."""
         path = f"templates.{template.name}"
-        return self.rows(template.node, path, values, defaults, folder)
+        return self.rows(template.node, path, values, defaults, folder, machine)
 
     def check(self, template: Template) -> None:
         """Say what is wrong with the shape of a template's rows, whoever uses it."""
@@ -141,6 +149,7 @@ class EquipmentReader:
         values: Values | None,
         defaults: Defaults,
         folder: str,
+        machine: Machine | None,
     ) -> Iterator[Given]:
         if not isinstance(node, Mapping):
             what = '{ "Pumps/P-{n}": { template: …, instances: … } }'
@@ -153,7 +162,9 @@ class EquipmentReader:
                 what = "{ template: …, instances: … }"
                 self.report.add(*wrong_shape(below, entry, "model", what))
                 continue
-            yield from self._entry(name, key, entry, below, values, defaults, folder, taken)
+            yield from self._entry(
+                name, key, entry, below, values, defaults, folder, taken, machine
+            )
 
     def _entry(
         self,
@@ -165,6 +176,7 @@ class EquipmentReader:
         defaults: Defaults,
         folder: str,
         taken: dict[str, Place],
+        machine: Machine | None,
     ) -> Iterator[Given]:
         self._check_keys(entry, path, key.spot)
         with self.report.instance():
@@ -190,8 +202,10 @@ class EquipmentReader:
             around = defaults
             if template is not None:
                 around = self.defaults.read(own, f"{path}.defaults", scope, defaults)
-                yield from self.of_template(template, inner, around, folder + part)
-            yield from self.rows(entry, path, scope, defaults, folder + part)
+                # A machine inside another is a part of the outer one.
+                here = machine or _machine(template, folder + part, inner)
+                yield from self.of_template(template, inner, around, folder + part, here)
+            yield from self.rows(entry, path, scope, defaults, folder + part, machine)
 
     def _folder(
         self, name: str, key: Place, scope: Values | None, spot: Place, taken: dict[str, Place]
@@ -222,6 +236,16 @@ class EquipmentReader:
         if not (meant | entry.entries.keys()) & {"template", "tags", "equipment"}:
             remedy = "add template: NAME, or tags: [{name: …, address: …, type: …}]"
             self.report.add("E104", spot, f"{path}: no template and no tags", remedy)
+
+
+def _machine(template: Template, folder: str, values: Values | None) -> Machine:
+    said = values or {}
+    parameters = tuple(
+        (parameter.name, parameter.kind, said[parameter.name])
+        for parameter in template.parameters.values()
+        if parameter.name in said
+    )
+    return Machine(template.name, folder, parameters)
 
 
 def _entries(node: Node | None) -> Iterable[tuple[str, tuple[Scalar, Node]]]:

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from mappings.plant.nodes import Mapping, Node, Scalar, Sequence
 from mappings.plant.placeholders import WrongPlaceholderError, fill, names_in
 from mappings.plant.problems import Place, Report
-from mappings.plant.row import Row
+from mappings.plant.row import Machine, Row
 
 Values = Pairs[str, str]
 """What placeholders may name here, and what they stand for."""
@@ -71,11 +71,19 @@ class FilledRow:
     first.
     """
 
-    __slots__ = ("_row", "cells", "folder", "lost")
+    __slots__ = ("_row", "cells", "folder", "lost", "machine")
 
-    def __init__(self, row: Row, values: Values | None, folder: str, report: Report) -> None:
+    def __init__(
+        self,
+        row: Row,
+        values: Values | None,
+        folder: str,
+        report: Report,
+        machine: Machine | None = None,
+    ) -> None:
         self._row = row
         self.folder = folder
+        self.machine = machine
         self.lost: AbstractSet[str] = row.lost
         self.cells: Pairs[str, str] = row.cells
         if values is not None:

@@ -15,7 +15,7 @@ from mappings.plant.names import folded
 from mappings.plant.nodes import Mapping, Scalar
 from mappings.plant.problems import Place, Report, Spot, beside
 from mappings.plant.references import resolved
-from mappings.plant.row import Defaults, Point, Row
+from mappings.plant.row import Defaults, Machine, Point, Row
 from mappings.plant.rows import RowReader
 from mappings.plant.words import Words
 from mappings.tags import Device, Metric, Tag
@@ -26,10 +26,11 @@ _OF_COLUMNS = {"E303", "E511"}  # the name of a column is wrong, whatever stands
 class InlineRow:
     """A row written as a mapping in the plant file."""
 
-    __slots__ = ("cells", "folder", "lost", "node")
+    __slots__ = ("cells", "folder", "lost", "machine", "node")
 
     def __init__(self, node: Mapping, report: Report) -> None:
         self.node = node
+        self.machine: Machine | None = None
         self.folder = ""
         self.cells: dict[str, str] = {}
         self.lost: set[str] = set()

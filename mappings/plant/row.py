@@ -12,7 +12,24 @@ from typing import Protocol
 
 from mappings.errors import Fault
 from mappings.plant.problems import Spot
-from mappings.tags import Metric, Tag
+from mappings.tags import Metric, Part, Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One instance of a template: its folder, which ends with a slash, and its parameters.
+
+    Of each parameter name, kind and value.
+    """
+
+    template: str
+    folder: str
+    parameters: tuple[tuple[str, str, str], ...] = ()
+
+    def part(self, name: str) -> Part:
+        """What a metric of this name is of it."""
+        member = name.removeprefix(self.folder)
+        return Part(template=self.template, member=member, parameters=self.parameters)
 
 
 class Row(Protocol):
@@ -36,6 +53,11 @@ class Row(Protocol):
     @property
     def folder(self) -> str:
         """The folder that names of other rows are looked for in first; ends with a slash."""
+        ...
+
+    @property
+    def machine(self) -> Machine | None:
+        """The machine that it is a part of, by a template of equipment."""
         ...
 
     def spot_of(self, column: str) -> Spot:

@@ -257,6 +257,7 @@ class _Reading:
             readback=writing.readback,
             published=not is_hidden(cells.name),
             properties=self.properties,
+            part=self.row.machine.part(cells.name) if self.row.machine else None,
         )
         why = why_not_invertible(metric) if metric.writable and not line.power else ""
         if why:

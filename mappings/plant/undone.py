@@ -29,7 +29,6 @@ UNDONE = (
     Undone("W802", "rules", "no rule acts"),
     Undone("W803", "destinations.*.uns", "nothing is sent to this destination"),
     Undone("W804", "web", "no page is served"),
-    Undone("W809", "destinations.*.sparkplug.templates", "equipment is shown as folders", "udt"),
     Undone("W810", "destinations.*.backlog.order", "live values go first", "oldest-first"),
     Undone("W811", "destinations.*.select", "everything is sent"),
     Undone("W813", "outbox.max_age", "values are kept until the outbox is full"),

@@ -52,6 +52,11 @@ class TableRow:
         return ""
 
     @property
+    def machine(self) -> None:
+        """None, likewise."""
+        return
+
+    @property
     def spot(self) -> Place:
         """Where the row begins: its first column that is read."""
         column, number = next(iter(self._head.columns.items()), ("", 1))
