@@ -10,14 +10,15 @@ import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bridge.commands.chain import FIRST, Verdict, line_of, read_line, verify
+from bridge.outbox.worker import Worker
 
+_CLOSE_S = 1.0
 _NAME = re.compile(r"audit-(\d{6,})\.jsonl")
 FOLDER = "commands.audit"
 """The folder's name, beside the outboxes."""
@@ -35,7 +36,7 @@ class Audit:
 
     def __init__(self, folder: Path, *, most_bytes: int = 8 << 20, most_files: int = 8) -> None:
         self._log = _Log(folder, most_bytes, most_files)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
+        self._worker: Worker | None = None
         self.head = ""
         """The hash of the last record; empty before there is one."""
         self.number = 0
@@ -46,19 +47,24 @@ class Audit:
 
         Raises `AuditError`; then none of them is in the log for sure.
         """
-        loop = asyncio.get_running_loop()
+        if self._worker is None:
+            self._worker = Worker("audit")
+        taken = list(records)
         try:
-            self.number, self.head = await loop.run_in_executor(
-                self._thread, self._log.append, list(records), sure
-            )
+            self.number, self.head = await self._worker.run(lambda: self._log.append(taken, sure))
         except OSError as error:
             where = error.filename or self._log.folder
             raise AuditError(f"{where}: {error.strerror or error}") from error
 
     async def close(self) -> None:
-        """Let go of the file."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._log.close)
-        self._thread.shutdown(wait=False)
+        """Let go of the file; of a disk that hangs after a second."""
+        if self._worker is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self._worker.run(self._log.close)
+        self._worker.stop()
+        self._worker = None
 
 
 class _Log:

@@ -9,6 +9,7 @@ the device alone.
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -301,7 +302,9 @@ class Commander:
             await asyncio.gather(*late, return_exceptions=True)
         records = self._denials.due(None)
         if records:
-            await self._note(*map(_dated, records))
+            with suppress(TimeoutError):  # a disk that hangs does not keep the gateway from ending
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._note(*map(_dated, records))
         await self.audit.close()
 
     def _gate_record(self) -> dict[str, Any]:

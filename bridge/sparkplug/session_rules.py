@@ -14,6 +14,7 @@ from typing import Any
 from bridge.sparkplug.messages import as_text, read_payload
 from bridge.sparkplug.rules import Packet, Violation
 from bridge.sparkplug.topics import BD_SEQ, REBIRTH, STATE, Topic, Verb, parse
+from drivers.mqtt.addresses import filter_matches
 
 Broken = tuple[str, str]
 
@@ -361,17 +362,9 @@ class SessionGrader:
 
 
 def _subscribed(link: _Link, topic: str, *, least: int) -> bool:
-    return any(qos >= least and _matches(filter_, topic) for filter_, qos in link.filters.items())
-
-
-def _matches(filter_: str, topic: str) -> bool:
-    wanted, levels = filter_.split("/"), topic.split("/")
-    for place, level in enumerate(wanted):
-        if level == "#":
-            return True
-        if place >= len(levels) or level not in {"+", levels[place]}:
-            return False
-    return len(wanted) == len(levels)
+    return any(
+        qos >= least and filter_matches(filter_, topic) for filter_, qos in link.filters.items()
+    )
 
 
 def _bd_seq(payload: Any) -> int | None:

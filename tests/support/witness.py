@@ -21,18 +21,7 @@ def pysparkplug_decode(packets: Iterable[Packet]) -> list[dict[str, Any]]:
         "makes it (a virtual environment with tests/witness/requirements.txt)"
     )
     lines = [json.dumps({"topic": p.topic, "payload": p.payload.hex()}) for p in packets]
-    ended = subprocess.run(
-        [str(_PYTHON), "-I", str(_DECODER)],
-        input="\n".join(lines) + "\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    answers = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert len(answers) == len(lines), ended.stderr
-    return answers
+    return _answers([str(_PYTHON), "-I", str(_DECODER)], lines)
 
 
 def sparkplug_payload_decode(payloads: Iterable[bytes]) -> list[dict[str, Any]]:
@@ -43,14 +32,15 @@ def sparkplug_payload_decode(payloads: Iterable[bytes]) -> list[dict[str, Any]]:
     folder = _PYTHON.parent.parent / "node"
     assert (folder / "node_modules").exists(), f"{folder} is not there; `make test` makes it"
     lines = [base64.b64encode(payload).decode() for payload in payloads]
+    return _answers([str(_PYTHON.parent / "node"), str(folder / "sparkplug_decode.js")], lines)
+
+
+def _answers(command: list[str], lines: list[str]) -> list[dict[str, Any]]:
+    """What a decoder answers, a line of JSON for each of ours."""
     ended = subprocess.run(
-        [str(_PYTHON.parent / "node"), str(folder / "sparkplug_decode.js")],
-        input="\n".join(lines) + "\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
+        command, input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=60,
         check=False,
-    )
+    )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     answers = [json.loads(line) for line in ended.stdout.splitlines()]
     assert len(answers) == len(lines), ended.stderr

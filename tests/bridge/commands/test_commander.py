@@ -4,6 +4,8 @@ import asyncio
 import errno
 import json
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +275,18 @@ async def test_who_opens_and_shuts_the_gate_is_noted(rig: Rig) -> None:
     await rig.commander.close()
     kinds = [(record["what"], record.get("who")) for record in records(rig)]
     assert kinds == [("began", None), ("gate", None), ("disarmed", "ada"), ("armed", "bob")]
+
+
+async def test_a_disk_that_hangs_does_not_keep_the_gateway_from_ending(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = threading.Event()
+    monkeypatch.setattr(os, "fsync", lambda _: hung.wait(30))
+    send(rig, "On", "boolean_value", True)
+    send(rig, "Nothing", "boolean_value", True)
+    await asyncio.sleep(0.05)
+    began = time.monotonic()
+    await rig.commander.close()
+    assert time.monotonic() - began < 4
+    assert rig.devices.writes == []
+    hung.set()
