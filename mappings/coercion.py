@@ -20,6 +20,8 @@ Coerce = Callable[[Any, bool], Value]
 """(value, whether the row calculated it) -> the published value, or None if it does not fit."""
 
 _FLOAT = struct.Struct("<f")
+_LARGEST: float = _FLOAT.unpack(b"\xff\xff\x7f\x7f")[0]
+_INFINITE_FROM = (2**25 - 1) * 2**103  # rounds to infinity (IEEE 754, section 4.3.1)
 _LAST_TIME = integer_range(DataType.UINT64)[1]
 
 
@@ -71,8 +73,11 @@ def _float(value: Any, calculated: bool) -> float | None:
     if double is None:
         return None
     found = _packed(double)
-    if found is None or type(value) is float:
+    if type(value) is float:
         return found
+    if found is None:  # the double may have been rounded up to where infinity begins
+        fits = abs(Fraction(value)) < _INFINITE_FROM
+        return (_LARGEST if value > 0 else -_LARGEST) if fits else None
     # Rounding the rounded double could miss the nearest by one where it lies between two.
     exact_value = Fraction(value)
     around = [n for n in (_next(found, -1), found, _next(found, 1)) if n is not None]

@@ -80,6 +80,14 @@ def test_what_is_scaled_is_rounded_once() -> None:
     assert value == struct.unpack("<f", struct.pack("<f", 0.3))[0]
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_where_a_float_ends(sign: int) -> None:
+    infinite = Fraction(2**25 - 1) * 2**103
+    for exact, wanted in ((infinite - 1, sign * 3.4028234663852886e38), (infinite, None)):
+        value, _ = converted(1, D.FLOAT, raw=D.INT32, scale=sign * exact)
+        assert value == wanted
+
+
 @given(
     raw=st.integers(-(2**31), 2**31 - 1),
     scale=st.fractions(max_denominator=10**6).filter(bool),
@@ -89,6 +97,9 @@ def test_a_scaled_float_is_the_nearest_of_all(raw: int, scale: Fraction, offset:
     assume((scale, offset) != (1, 0))  # that line is none: such a value fits exactly or not at all
     exact = raw * scale + offset
     value, reason = converted(raw, D.FLOAT, raw=D.INT32, scale=scale, offset=offset)
+    if abs(exact) >= Fraction(2**25 - 1) * 2**103:  # rounds to infinity (IEEE 754, 4.3.1)
+        assert reason == Reason.DOES_NOT_FIT
+        return
     assert reason == Reason.NONE
     bits = struct.unpack("<I", struct.pack("<f", value))[0]
     for neighbour in (bits - 1, bits + 1):
