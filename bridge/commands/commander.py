@@ -213,7 +213,7 @@ class Commander:
         metrics = self.gate.permits.metrics.get(command.device)
         if metrics is None or command.point is None or command.point >= len(metrics):
             return None
-        return f"Commands/{command.device}/{metrics[command.point].id}"
+        return node_metrics.result_id(command.device, metrics[command.point])
 
     def _tell_slowly(self, name: str, text: str, steady_ms: int) -> None:
         """Tell a refusal, or keep it for the next tick: the last one of a second is told."""

@@ -26,9 +26,9 @@ _OWN = (
 )
 
 
-def result_name(device: str, metric: Metric) -> str:
-    """The metric that carries the results of commands for another."""
-    return f"Commands/{device}/{metric.name}"
+def result_id(device: str, metric: Metric) -> str:
+    """The id of the metric that carries the results of commands for another."""
+    return f"Commands/{device}/{metric.id}"
 
 
 def metrics_of(plant: Plant) -> Sequence[Metric]:
@@ -42,8 +42,8 @@ def metrics_of(plant: Plant) -> Sequence[Metric]:
     sources = [destination.name for destination in plant.destinations]
     results = [
         Metric(
-            id=f"Commands/{device}/{metric.id}",
-            name=result_name(device, metric),
+            id=result_id(device, metric),
+            name=f"Commands/{device}/{metric.name}",
             datatype=DataType.STRING,
             description=f"result of the last command for {device}/{metric.name}, as JSON",
         )

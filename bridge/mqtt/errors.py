@@ -14,7 +14,6 @@ CLIENT_ID_REMEDY = (
 )
 
 
-UNSAID = 0x80
 TAKEN_OVER = 0x8E
 
 
@@ -23,7 +22,7 @@ class ConnectionLost(Exception):  # noqa: N818  (an event of the connection's li
 
     ``seen`` says what was observed, in one line; ``remedy`` what to check. ``connect_sent`` is
     true when a CONNECT packet may have left, so that its will and bdSeq count as used. ``closed``
-    is the reason code of MQTT 5 with which the broker's side ended it (`UNSAID`: it gave none).
+    is the reason code of MQTT 5 with which the broker's side ended it, 0x80 if it gave none.
     """
 
     def __init__(

@@ -205,16 +205,15 @@ def _command_metrics(metrics: Iterable[Any]) -> Iterator[CommandMetric]:
         if not members or not metric.HasField("name"):
             yield _command_metric(metric)
             continue
-        for member in members:
-            found = _command_metric(member)
+        whole = _command_metric(metric)
+        for found in map(_command_metric, members):
+            sent_ms = whole.timestamp_ms if found.timestamp_ms is None else found.timestamp_ms
             yield replace(
                 found,
-                name=f"{_command_metric(metric).name}/{found.name or ''}",
+                name=f"{whole.name}/{found.name or ''}",
                 alias=None,
-                is_historical=found.is_historical or metric.is_historical,
-                timestamp_ms=_command_metric(metric).timestamp_ms
-                if found.timestamp_ms is None
-                else found.timestamp_ms,
+                is_historical=found.is_historical or whole.is_historical,
+                timestamp_ms=sent_ms,
             )
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from bridge.cli.check import read
 from bridge.diagnostics import rows_of
-from bridge.sparkplug.encoder import DeviceEncoder
 from bridge.sparkplug.image import NodeImage
 from bridge.sparkplug.sizes import birth_sizes
 from mappings.batch import Batch
@@ -70,4 +69,3 @@ def test_the_estimate_is_no_less_than_the_birth(tmp_path: Path, rows: int) -> No
     birth = image.device_birth("Huge", timestamp_ms=1_795_000_000_000, seq=255)
     size = birth_sizes(destination, found, metrics)["Huge"]
     assert len(birth) < size < 1.5 * len(birth) + 600
-    assert isinstance(image.encoders["Huge"], DeviceEncoder)

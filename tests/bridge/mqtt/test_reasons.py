@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from bridge.mqtt import TAKEN_OVER, Connection, Server
+from bridge.mqtt import Connection, Server
 
 CONNACK = bytes.fromhex("2003000000")
 
@@ -50,7 +50,6 @@ async def test_a_reason_is_told_with_what_to_do(code: int, seen: str, remedy: st
     assert error.seen == f"the broker closed the connection: {seen}"
     assert remedy in error.remedy
     assert error.closed == code
-    assert (code == TAKEN_OVER) == (code == 0x8E)
 
 
 async def test_no_reason_is_the_same_as_ever() -> None:
